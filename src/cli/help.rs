@@ -1,0 +1,141 @@
+//! The table → help pages, as text. Std only.
+
+use std::fmt::Write as _;
+
+use super::spec::{self, Arg, Command, Node, Opt};
+
+const WIDTH: usize = 80;
+
+/// The help page of the last row of `path`.
+#[must_use]
+pub fn page(path: &[&Command]) -> String {
+    let Some(here) = path.last() else {
+        return String::new();
+    };
+    let mut out = format!("{}\n\nUsage: {}\n", here.about, usage(path));
+    for paragraph in here.details.split("\n\n").filter(|text| !text.is_empty()) {
+        out.push('\n');
+        fill(&mut out, paragraph, WIDTH);
+    }
+    match here.node {
+        Node::Group { commands, .. } => {
+            section(
+                &mut out,
+                "Commands",
+                commands.iter().map(|c| (c.name.to_string(), c.about)),
+            );
+        }
+        Node::Leaf { args, options, .. } => {
+            section(
+                &mut out,
+                "Arguments",
+                args.iter().map(|a| (a.name.to_string(), a.about)),
+            );
+            section(
+                &mut out,
+                "Options",
+                options.iter().map(|opt| (label(opt), opt.about)),
+            );
+        }
+    }
+    let top = if path.len() == 1 {
+        spec::TOP_LEVEL
+    } else {
+        &[]
+    };
+    let everywhere = spec::EVERYWHERE.iter().chain(top);
+    section(
+        &mut out,
+        "Options of every command",
+        everywhere.map(|opt| (label(opt), opt.about)),
+    );
+    if let Node::Leaf { examples, .. } = here.node {
+        out.push_str("\nExamples:\n");
+        for example in examples {
+            let _ = writeln!(out, "  {}  # {}", example.line, example.says);
+        }
+    }
+    if let Node::Group { .. } = here.node {
+        let words: Vec<&str> = path.iter().map(|command| command.name).collect();
+        let _ = writeln!(
+            out,
+            "\nMore about one: `{} COMMAND --help`",
+            words.join(" ")
+        );
+    }
+    out
+}
+
+/// The usage line of the last row of `path`, without "Usage:".
+#[must_use]
+pub fn usage(path: &[&Command]) -> String {
+    let mut out: String = path.iter().map(|c| c.name).collect::<Vec<_>>().join(" ");
+    match path.last().map(|here| &here.node) {
+        Some(Node::Leaf { args, options, .. }) => {
+            for arg in *args {
+                let _ = write!(out, " {}", argument(arg));
+            }
+            for opt in *options {
+                match (opt.short, opt.value) {
+                    (Some(letter), Some((name, _))) => {
+                        let _ = write!(out, " [-{letter} {name}]");
+                    }
+                    (_, Some((name, _))) => {
+                        let _ = write!(out, " [--{} {name}]", opt.long);
+                    }
+                    (_, None) => {
+                        let _ = write!(out, " [--{}]", opt.long);
+                    }
+                }
+            }
+        }
+        _ => out.push_str(" COMMAND"),
+    }
+    out
+}
+
+fn argument(arg: &Arg) -> String {
+    match arg.required {
+        true => arg.name.to_string(),
+        false => format!("[{}]", arg.name),
+    }
+}
+
+fn label(opt: &Opt) -> String {
+    let short = opt
+        .short
+        .map_or("    ".to_string(), |letter| format!("-{letter}, "));
+    let value = opt
+        .value
+        .map_or(String::new(), |(name, _)| format!(" {name}"));
+    format!("{short}--{}{value}", opt.long)
+}
+
+fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = (String, &'a str)>) {
+    let rows: Vec<(String, &str)> = rows.collect();
+    let Some(width) = rows.iter().map(|(left, _)| left.len()).max() else {
+        return;
+    };
+    let _ = writeln!(out, "\n{title}:");
+    for (left, right) in rows {
+        let _ = writeln!(out, "  {left:width$}  {right}");
+    }
+}
+
+/// Breaks a paragraph into lines of at most `width` characters.
+fn fill(out: &mut String, paragraph: &str, width: usize) {
+    let mut column = 0;
+    for word in paragraph.split_whitespace() {
+        if column > 0 && column + 1 + word.len() > width {
+            out.push('\n');
+            column = 0;
+        }
+        if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += word.len();
+    }
+    out.push('\n');
+}

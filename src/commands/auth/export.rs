@@ -1,0 +1,134 @@
+//! `auth export`: prints the three variables for a shell, a file or a CI job.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::commands::handover::Handover;
+use crate::error::{Error, Result, os_reason};
+use crate::output::{self, Doc};
+use crate::{dotenv, quote, terminal};
+
+const GITHUB_ENV: &str = "GITHUB_ENV";
+
+/// What the line says.
+pub struct Args {
+    profile: Option<String>,
+    project: Option<String>,
+    format: Format,
+}
+
+enum Format {
+    Sh,
+    Fish,
+    PowerShell,
+    Dotenv,
+    Json,
+    GitHub,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        Ok(Args {
+            profile: Handover::profile(given),
+            project: Handover::project(given)?,
+            format: match given.text(OptId::Format) {
+                Some("fish") => Format::Fish,
+                Some("powershell") => Format::PowerShell,
+                Some("dotenv") => Format::Dotenv,
+                Some("json") => Format::Json,
+                Some("github") => Format::GitHub,
+                _ => Format::Sh,
+            },
+        })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
+    terminal::warn_all(&handover.warnings);
+    match args.format {
+        Format::GitHub => github(app, &handover),
+        Format::Json => {
+            let fields = handover
+                .variables()
+                .map(|(name, value)| (name, value.into()));
+            output::data(
+                &Doc::Fields(fields.to_vec())
+                    .render(output::Format::Json)
+                    .unwrap_or_default(),
+            )
+        }
+        Format::Dotenv => {
+            let mut out = String::new();
+            for (name, value) in handover.variables() {
+                let Some(value) = value else { continue };
+                let spelled = dotenv::spell(value).ok_or_else(|| {
+                    Error::failed(format!("the value of {name} can't be written so that every reader of .env files gets it back"))
+                })?;
+                let _ = writeln!(out, "{name}={spelled}");
+            }
+            output::data(&out)
+        }
+        Format::Sh | Format::Fish | Format::PowerShell => {
+            let lines: String = handover
+                .variables()
+                .iter()
+                .map(|(name, value)| line(&args.format, name, *value))
+                .collect();
+            output::data(&lines)
+        }
+    }
+}
+
+fn line(format: &Format, name: &str, value: Option<&str>) -> String {
+    match (format, value) {
+        (Format::Fish, Some(value)) => format!("set -gx {name} {};\n", quote::fish(value)),
+        (Format::Fish, None) => format!("set -e {name};\n"),
+        (Format::PowerShell, Some(value)) => {
+            format!("$env:{name} = {};\n", quote::powershell(value))
+        }
+        (Format::PowerShell, None) => format!("Remove-Item Env:{name} -ErrorAction Ignore;\n"),
+        (_, Some(value)) => format!("export {name}={};\n", quote::sh(value)),
+        (_, None) => format!("unset {name};\n"),
+    }
+}
+
+fn github(app: &App, handover: &Handover) -> Result<()> {
+    let Some(path) = app.vars.path(GITHUB_ENV) else {
+        return Err(Error::usage(format!("{GITHUB_ENV} is not set"))
+            .hint("the format github is for a job of GitHub Actions, which sets it"));
+    };
+    let mut text = String::new();
+    for (name, value) in handover.variables() {
+        // There is no way to unset a variable for later steps; an empty one counts as unset.
+        text.push_str(&quote::github_variable(name, value.unwrap_or_default()));
+    }
+    // Masked before it is handed on: later steps can print it only after that.
+    if let Some(key) = &handover.key {
+        output::data(&format!(
+            "::add-mask::{}\n",
+            quote::github_command(key.expose())
+        ))?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    let written = options
+        .append(true)
+        .create(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|e| {
+        Error::failed(format!(
+            "{} of {GITHUB_ENV} can't be written: {}",
+            path.display(),
+            os_reason(&e)
+        ))
+    })?;
+    terminal::say(&format!(
+        "set the variables for the steps to come in {}",
+        path.display()
+    ));
+    Ok(())
+}

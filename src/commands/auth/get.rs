@@ -1,0 +1,82 @@
+//! `auth get`: lists the current environment's profiles, or shows one.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::commands::choice;
+use crate::error::Result;
+use crate::output::{self, Doc, Format, yes_no};
+use crate::store::{Environment, Profile};
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    name: Option<String>,
+    format: Format,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Args {
+        Args {
+            name: given.arg(0).map(str::to_string),
+            format: Format::of(given),
+        }
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let env = app.profiles()?.current();
+    let shown: Vec<&Profile> = match &args.name {
+        Some(name) => vec![
+            env.profile(name)
+                .ok_or_else(|| choice::no_such_profile(&env, name))?,
+        ],
+        None => env.profiles.iter().collect(),
+    };
+    let doc = match (&args.name, &shown[..]) {
+        (Some(_), [one]) => document(&env, one),
+        _ => Doc::List(
+            shown
+                .iter()
+                .map(|profile| document(&env, profile))
+                .collect(),
+        ),
+    };
+    if let Some(text) = doc.render(args.format) {
+        return output::data(&text);
+    }
+    if shown.is_empty() {
+        terminal::say(&format!("no profiles in {}", env.api_url));
+        terminal::say("make one with `llamactl auth token`");
+        return Ok(());
+    }
+    let rows: Vec<[String; 5]> = shown
+        .iter()
+        .map(|profile| {
+            [
+                profile.name.clone(),
+                env.api_url.to_string(),
+                profile.project_id.clone(),
+                yes_no(is_active(&env, profile)),
+                profile.auth_type().to_string(),
+            ]
+        })
+        .collect();
+    output::data(&output::table(
+        ["NAME", "API_URL", "PROJECT_ID", "ACTIVE", "AUTH"],
+        &rows,
+    ))
+}
+
+fn is_active(env: &Environment, profile: &Profile) -> bool {
+    env.current_profile.as_ref() == Some(&profile.name)
+}
+
+fn document(env: &Environment, profile: &Profile) -> Doc {
+    Doc::Fields(vec![
+        ("name", profile.name.as_str().into()),
+        ("api_url", env.api_url.as_str().into()),
+        ("project_id", profile.project_id.as_str().into()),
+        ("active", is_active(env, profile).into()),
+        ("auth_type", profile.auth_type().into()),
+    ])
+}

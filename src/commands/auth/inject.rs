@@ -1,0 +1,70 @@
+//! `auth inject`: writes the profile's credentials into a `.env` file.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::commands::handover::Handover;
+use crate::dotenv::{Binding, edit};
+use crate::error::{Error, Result};
+use crate::output::{self, plain};
+use crate::{env_file, terminal};
+
+/// What the line says.
+pub struct Args {
+    file: PathBuf,
+    profile: Option<String>,
+    check: bool,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Args {
+        Args {
+            file: given
+                .path(OptId::EnvFile)
+                .unwrap_or(Path::new(".env"))
+                .to_path_buf(),
+            profile: Handover::profile(given),
+            check: given.has(OptId::Check),
+        }
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let handover = Handover::stored(app, args.profile.as_deref())?;
+    terminal::warn_all(&handover.warnings);
+    let mut bindings = Vec::new();
+    let mut forbidden = Vec::new();
+    for (name, value) in handover.variables() {
+        match value {
+            Some(value) => bindings.push(Binding { name, value }),
+            None => forbidden.push(name),
+        }
+    }
+    if args.file == Path::new("-") {
+        if args.check {
+            return Err(
+                Error::usage("--check needs a file to look at").hint("leave `--env-file -` out")
+            );
+        }
+        let lines = edit(b"", &bindings)
+            .map_err(|refusal| env_file::explain(&refusal, "standard output"))?;
+        return output::bytes(&lines);
+    }
+    let shown = plain(&args.file.display().to_string());
+    let outcome = match args.check {
+        true => env_file::check(&args.file, &bindings, &forbidden)?,
+        false => env_file::write(&args.file, &bindings, &forbidden)?,
+    };
+    terminal::warn_all(&outcome.warnings);
+    match (args.check, outcome.changed) {
+        (true, true) => {
+            return Err(Error::failed(format!("{shown} is not up to date"))
+                .hint("`llamactl auth inject` would write it"));
+        }
+        (false, true) => terminal::say(&format!("wrote {} variables to {shown}", bindings.len())),
+        (_, false) => terminal::say(&format!("{shown} is up to date")),
+    }
+    Ok(())
+}

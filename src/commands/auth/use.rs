@@ -1,0 +1,44 @@
+//! `auth use`: makes a profile the current one of its environment.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::commands::choice;
+use crate::error::Result;
+use crate::output::plain;
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    name: Option<String>,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Args {
+        Args {
+            name: given.arg(0).map(str::to_string),
+        }
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    // A name is looked for under the lock; only to pick one needs a look before.
+    let (name, picked_in) = match &args.name {
+        Some(name) => (name.clone(), None),
+        None => {
+            let env = app.profiles()?.current();
+            let profile = choice::profile(app, &env, None, "Profiles")?;
+            (profile.name.clone(), Some(env.api_url))
+        }
+    };
+    app.change_profiles(|store| {
+        let url = picked_in.unwrap_or_else(|| store.current_url());
+        let env = store.environment_mut(&url);
+        if env.profile(&name).is_none() {
+            return Err(choice::no_such_profile(env, &name));
+        }
+        env.current_profile = Some(name.clone());
+        Ok(())
+    })?;
+    terminal::say(&format!("the current profile is {}", plain(&name)));
+    Ok(())
+}

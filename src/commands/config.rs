@@ -1,0 +1,52 @@
+//! `config`: shows the current environment, profile and project, from the store alone.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::error::Result;
+use crate::output::{self, Doc, Format, plain};
+
+/// What the line says.
+pub struct Args {
+    format: Format,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Args {
+        Args {
+            format: Format::of(given),
+        }
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let env = app.profiles()?.current();
+    let profile = env.current();
+    let (name, id, project_name) = match profile {
+        Some(profile) => (
+            Some(profile.name.as_str()),
+            Some(profile.project_id.as_str()),
+            profile.project_name.as_deref(),
+        ),
+        None => (None, None, None),
+    };
+    let doc = Doc::Fields(vec![
+        ("environment", env.api_url.as_str().into()),
+        ("profile", name.into()),
+        ("project_id", id.into()),
+        ("project_name", project_name.into()),
+    ]);
+    if let Some(text) = doc.render(args.format) {
+        return output::data(&text);
+    }
+    let project = match (id, project_name) {
+        (Some(id), Some(name)) => format!("{name} ({id})"),
+        (Some(id), None) => id.to_string(),
+        (None, _) => "(none)".to_string(),
+    };
+    output::data(&format!(
+        "environment:  {}\nprofile:      {}\nproject:      {}\n",
+        env.api_url,
+        plain(name.unwrap_or("(none)")),
+        plain(&project)
+    ))
+}

@@ -1,0 +1,51 @@
+//! `deployments delete`: deletes a deployment, after asking.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::commands::deployments::{Target, api, project_of};
+use crate::error::{Error, Result};
+use crate::output::plain;
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    target: Target,
+    yes: bool,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        Ok(Args {
+            target: Target::from(given)?,
+            yes: given.has(OptId::Yes),
+        })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let credentials = args.target.credentials(app, true)?;
+    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let name = args.target.required_name();
+    if !args.yes {
+        let place = format!(
+            "{} in the project {} of {}",
+            plain(name),
+            plain(project),
+            credentials.server.value
+        );
+        if !app.is_interactive() {
+            return Err(Error::usage(format!(
+                "deleting {place} needs a yes, and nobody can be asked"
+            ))
+            .hint("pass --yes"));
+        }
+        let answer = terminal::ask_line(&format!("Delete {place}? Type yes"), Some("no"))?;
+        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+            return Err(Error::failed("nothing was deleted"));
+        }
+    }
+    api(app, &credentials, &whose).delete_deployment(name, project)?;
+    terminal::say(&format!("deleted {}", plain(name)));
+    Ok(())
+}

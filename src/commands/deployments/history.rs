@@ -1,0 +1,66 @@
+//! `deployments history`: lists the releases of a deployment, newest first.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::commands::deployments::{Target, api, project_of};
+use crate::error::Result;
+use crate::output::{self, Doc, Format, plain};
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    target: Target,
+    format: Format,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        Ok(Args {
+            target: Target::from(given)?,
+            format: Format::of(given),
+        })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let credentials = args.target.credentials(app, false)?;
+    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let name = args.target.required_name();
+    let mut releases = api(app, &credentials, &whose).releases(name, project)?;
+    // ISO 8601 in one zone sorts as text does.
+    releases.sort_by(|a, b| b.released_at.cmp(&a.released_at));
+    let doc = Doc::List(
+        releases
+            .iter()
+            .map(|release| {
+                Doc::Fields(vec![
+                    ("released_at", release.released_at.as_str().into()),
+                    ("git_sha", release.git_sha.as_str().into()),
+                    ("image_tag", release.image_tag.as_deref().into()),
+                ])
+            })
+            .collect(),
+    );
+    if let Some(text) = doc.render(args.format) {
+        return output::data(&text);
+    }
+    if releases.is_empty() {
+        terminal::say(&format!("no releases of {} yet", plain(name)));
+        return Ok(());
+    }
+    let rows: Vec<[String; 3]> = releases
+        .iter()
+        .map(|release| {
+            let sha = release.git_sha.chars().take(7).collect();
+            [
+                release.released_at.clone(),
+                sha,
+                release.image_tag.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::data(&output::table(
+        ["RELEASED_AT", "GIT_SHA", "IMAGE_TAG"],
+        &rows,
+    ))
+}

@@ -1,0 +1,90 @@
+//! `deployments`: look at deployments and manage them. What its commands share is here: which deployment, of which
+//! project, with which credentials.
+
+pub mod delete;
+pub mod get;
+pub mod history;
+pub mod logs;
+pub mod rollback;
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::credentials::{Ask, Credentials, Given, resolve};
+use crate::error::{Error, Result};
+use crate::http::api::Api;
+use crate::{input, terminal};
+
+/// What every line of these commands says.
+pub struct Target {
+    /// The deployment; its id is its name.
+    pub name: Option<String>,
+    profile: Option<String>,
+    project: Option<String>,
+}
+
+impl Target {
+    /// # Errors
+    /// Usage, where a name or a project can't be one.
+    pub fn from(given: &Invocation) -> Result<Target> {
+        let name = given.arg(0).map(deployment_name).transpose();
+        let project = given.text(OptId::Project).map(input::id).transpose();
+        Ok(Target {
+            name: name.map_err(|why| Error::usage(format!("the name of the deployment {why}")))?,
+            profile: given.text(OptId::Profile).map(str::to_string),
+            project: project
+                .map_err(|why| Error::usage(format!("the value of --project {why}")))?,
+        })
+    }
+
+    /// The deployment of a command that needs one.
+    #[must_use]
+    pub fn required_name(&self) -> &str {
+        // The table says that it is required.
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The credentials to work with; `strict` for what can't be undone.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn credentials(&self, app: &App, strict: bool) -> Result<Credentials> {
+        let ask = Ask {
+            profile: self.profile.as_deref(),
+            project: self.project.as_deref(),
+            needs_project: true,
+            strict,
+        };
+        let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
+        terminal::warn_all(&credentials.warnings);
+        Ok(credentials)
+    }
+}
+
+/// The project that the credentials are for; these commands do not come this far without one.
+pub fn project_of(credentials: &Credentials) -> &str {
+    credentials
+        .project
+        .as_ref()
+        .map_or("", |project| &project.value)
+}
+
+/// The control plane, spoken to with these credentials.
+pub fn api<'a>(app: &'a mut App, credentials: &'a Credentials, whose: &'a str) -> Api<'a> {
+    Api::new(
+        &mut app.http,
+        &credentials.server.value,
+        credentials.secret(),
+        whose,
+    )
+}
+
+/// A name that stays one segment of a path.
+fn deployment_name(text: &str) -> std::result::Result<String, &'static str> {
+    let name = input::id(text)?;
+    match name.as_str() {
+        "." | ".." => Err("is a path"),
+        _ if name.contains('/') => Err("has a slash in it"),
+        _ => Ok(name),
+    }
+}

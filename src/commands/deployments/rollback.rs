@@ -1,0 +1,42 @@
+//! `deployments rollback`: puts a deployment back to an earlier commit.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::commands::deployments::{Target, api, project_of};
+use crate::error::{Error, Result};
+use crate::output::plain;
+use crate::{input, terminal};
+
+/// What the line says.
+pub struct Args {
+    target: Target,
+    git_sha: String,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        let target = Target::from(given)?;
+        let Some(git_sha) = given.text(OptId::GitSha) else {
+            return Err(
+                Error::usage("the commit to go back to is missing").hint(format!(
+                    "pass --git-sha SHA; `llamactl deployments history {}` lists the commits",
+                    plain(target.required_name())
+                )),
+            );
+        };
+        let git_sha = input::id(git_sha)
+            .map_err(|why| Error::usage(format!("the value of --git-sha {why}")))?;
+        Ok(Args { target, git_sha })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let credentials = args.target.credentials(app, true)?;
+    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let name = args.target.required_name();
+    let now = api(app, &credentials, &whose).roll_back(name, project, &args.git_sha)?;
+    let sha = now.git_sha.as_deref().unwrap_or(&args.git_sha);
+    terminal::say(&format!("rolled back {} to {}", plain(name), plain(sha)));
+    Ok(())
+}

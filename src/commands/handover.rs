@@ -1,0 +1,89 @@
+//! The three variables that hand credentials on to other programs: what `exec`, `export` and `inject` share.
+
+use crate::address::ApiUrl;
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::credentials::{Ask, Credentials, Given, resolve};
+use crate::error::{Error, Result};
+use crate::input;
+use crate::secret::Secret;
+use crate::vars;
+
+/// What is handed on.
+pub struct Handover {
+    /// None where the server asks for none.
+    pub key: Option<Secret>,
+    pub server: ApiUrl,
+    pub project: String,
+    /// What the user should know: sentences without a full stop.
+    pub warnings: Vec<String>,
+}
+
+impl Handover {
+    /// `--profile`.
+    pub fn profile(given: &Invocation) -> Option<String> {
+        given.text(OptId::Profile).map(str::to_string)
+    }
+
+    /// `--project`.
+    ///
+    /// # Errors
+    /// Usage, where it can't be the id of a project.
+    pub fn project(given: &Invocation) -> Result<Option<String>> {
+        let checked = given.text(OptId::Project).map(input::id).transpose();
+        checked.map_err(|why| Error::usage(format!("the value of --project {why}")))
+    }
+
+    /// From an option, the variables or the profile, whichever counts.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn resolve(app: &App, profile: Option<&str>, project: Option<&str>) -> Result<Handover> {
+        let ask = Ask {
+            profile,
+            project,
+            needs_project: true,
+            strict: true,
+        };
+        Handover::of(resolve(&ask, &Given::read(app.vars)?, || app.profiles())?)
+    }
+
+    /// From the stored profile alone.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn stored(app: &App, profile: Option<&str>) -> Result<Handover> {
+        let given = Given {
+            profile: app.vars.text(vars::PROFILE)?,
+            ..Given::default()
+        };
+        let ask = Ask {
+            profile,
+            needs_project: true,
+            ..Ask::default()
+        };
+        Handover::of(resolve(&ask, &given, || app.profiles())?)
+    }
+
+    fn of(credentials: Credentials) -> Result<Handover> {
+        let Some(project) = credentials.project else {
+            return Err(Error::auth("there is no project to hand on").hint("pass --project ID"));
+        };
+        Ok(Handover {
+            key: credentials.key.map(|key| key.value),
+            server: credentials.server.value,
+            project: project.value,
+            warnings: credentials.warnings,
+        })
+    }
+
+    /// The variables by name; a key without a value must not be inherited: it would go to a server that it is not for.
+    pub fn variables(&self) -> [(&'static str, Option<&str>); 3] {
+        [
+            (vars::API_KEY, self.key.as_ref().map(Secret::expose)),
+            (vars::BASE_URL, Some(self.server.as_str())),
+            (vars::PROJECT, Some(self.project.as_str())),
+        ]
+    }
+}

@@ -1,0 +1,82 @@
+//! `organizations get`: lists the organizations that the credentials can see.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::credentials::{Ask, Given, resolve};
+use crate::error::Result;
+use crate::http::api::Api;
+use crate::output::{self, Doc, Format, yes_no};
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    profile: Option<String>,
+    format: Format,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Args {
+        Args {
+            profile: given.text(OptId::Profile).map(str::to_string),
+            format: Format::of(given),
+        }
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let ask = Ask {
+        profile: args.profile.as_deref(),
+        ..Ask::default()
+    };
+    let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
+    terminal::warn_all(&credentials.warnings);
+    let whose = credentials.whose();
+    let found = Api::new(
+        &mut app.http,
+        &credentials.server.value,
+        credentials.secret(),
+        &whose,
+    )
+    .organizations()?;
+    let organizations = found.as_deref().unwrap_or_default();
+    // The default organization is the one that is worked in.
+    let doc = Doc::List(
+        organizations
+            .iter()
+            .map(|org| {
+                Doc::Fields(vec![
+                    ("org_id", org.org_id.as_str().into()),
+                    ("org_name", org.org_name.as_str().into()),
+                    ("is_default", org.is_default.into()),
+                    ("active", org.is_default.into()),
+                ])
+            })
+            .collect(),
+    );
+    if let Some(text) = doc.render(args.format) {
+        return output::data(&text);
+    }
+    match (&found, organizations.is_empty()) {
+        (None, _) => terminal::warn("this server does not support organizations"),
+        (Some(_), true) => terminal::say("no organizations"),
+        (Some(_), false) => {
+            let rows: Vec<[String; 4]> = organizations
+                .iter()
+                .map(|org| {
+                    [
+                        org.org_name.clone(),
+                        org.org_id.clone(),
+                        yes_no(org.is_default),
+                        yes_no(org.is_default),
+                    ]
+                })
+                .collect();
+            return output::data(&output::table(
+                ["NAME", "ORG_ID", "DEFAULT", "ACTIVE"],
+                &rows,
+            ));
+        }
+    }
+    Ok(())
+}

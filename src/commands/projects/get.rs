@@ -1,0 +1,88 @@
+//! `projects get`: lists the projects that the credentials can see, or shows one.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::credentials::{Ask, Given, resolve};
+use crate::error::Result;
+use crate::http::api::{Api, Project, find_project};
+use crate::output::{self, Doc, Format, yes_no};
+use crate::terminal;
+
+/// What the line says.
+pub struct Args {
+    id: Option<String>,
+    org: Option<String>,
+    profile: Option<String>,
+    format: Format,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        Ok(Args {
+            id: super::project(given)?,
+            org: super::org(given)?,
+            profile: given.text(OptId::Profile).map(str::to_string),
+            format: Format::of(given),
+        })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    let ask = Ask {
+        profile: args.profile.as_deref(),
+        ..Ask::default()
+    };
+    let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
+    terminal::warn_all(&credentials.warnings);
+    let whose = credentials.whose();
+    let server = &credentials.server.value;
+    let projects = Api::new(&mut app.http, server, credentials.secret(), &whose)
+        .projects(args.org.as_deref())?;
+
+    let current = credentials
+        .project
+        .as_ref()
+        .map(|project| project.value.as_str());
+    let is_active = |project: &Project| Some(project.project_id.as_str()) == current;
+    let document = |project: &Project| {
+        Doc::Fields(vec![
+            ("project_id", project.project_id.as_str().into()),
+            ("project_name", project.name().into()),
+            ("deployment_count", project.deployment_count.into()),
+            ("active", is_active(project).into()),
+        ])
+    };
+    let (doc, shown) = match &args.id {
+        Some(id) => {
+            let one = find_project(&projects, id, server)?;
+            (document(one), std::slice::from_ref(one))
+        }
+        None => (
+            Doc::List(projects.iter().map(document).collect()),
+            &projects[..],
+        ),
+    };
+    if let Some(text) = doc.render(args.format) {
+        return output::data(&text);
+    }
+    if shown.is_empty() {
+        terminal::say("no projects");
+        return Ok(());
+    }
+    let rows: Vec<[String; 4]> = shown
+        .iter()
+        .map(|project| {
+            [
+                project.name().to_string(),
+                project.project_id.clone(),
+                project.deployment_count.to_string(),
+                yes_no(is_active(project)),
+            ]
+        })
+        .collect();
+    output::data(&output::table(
+        ["NAME", "PROJECT_ID", "DEPLOYMENTS", "ACTIVE"],
+        &rows,
+    ))
+}

@@ -1,0 +1,89 @@
+//! `projects use`: changes the project that a stored profile works on.
+
+use crate::app::App;
+use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
+use crate::commands::choice;
+use crate::credentials::{Ask, Given, resolve};
+use crate::error::{Error, Result};
+use crate::http::api::{Api, find_project};
+use crate::input;
+use crate::output::plain;
+use crate::terminal;
+use crate::vars;
+
+/// What the line says.
+pub struct Args {
+    id: Option<String>,
+    org: Option<String>,
+    profile: Option<String>,
+}
+
+impl Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        Ok(Args {
+            id: super::project(given)?,
+            org: super::org(given)?,
+            profile: given.text(OptId::Profile).map(str::to_string),
+        })
+    }
+}
+
+pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    // It changes what is stored, so the variables that stand in for a profile do not count.
+    let given = Given {
+        profile: app.vars.text(vars::PROFILE)?,
+        ..Given::default()
+    };
+    let ask = Ask {
+        profile: args.profile.as_deref(),
+        needs_project: true,
+        ..Ask::default()
+    };
+    let credentials = resolve(&ask, &given, || app.profiles())?;
+    let Some(profile) = credentials.profile.as_ref().map(|profile| &profile.value) else {
+        return Err(Error::auth("there is no profile").hint("sign in with `llamactl auth token`"));
+    };
+    let whose = credentials.whose();
+    let server = &credentials.server.value;
+    let projects = Api::new(&mut app.http, server, credentials.secret(), &whose)
+        .projects(args.org.as_deref())?;
+    let (id, name) = match &args.id {
+        Some(id) => match find_project(&projects, id, server) {
+            Ok(project) => (id.clone(), Some(plain(project.name()))),
+            // A server that asks for no key makes a project with its first deployment.
+            Err(_) if credentials.key.is_none() => {
+                terminal::warn(&format!("{server} has no deployment in that project yet"));
+                (id.clone(), None)
+            }
+            Err(error) => return Err(error),
+        },
+        None => {
+            let project = choice::project(
+                app,
+                &projects,
+                Some(&profile.project_id),
+                "the project's ID",
+            )?;
+            let id = input::id(&project.project_id).map_err(|why| {
+                Error::no_answer(format!("{server} sent a project whose id {why}"))
+            })?;
+            (id, Some(plain(project.name())))
+        }
+    };
+    app.change_profiles(|store| {
+        let env = store.environment_mut(server);
+        let Some(stored) = env.profile_mut(&profile.name) else {
+            return Err(choice::no_such_profile(env, &profile.name));
+        };
+        stored.project_id.clone_from(&id);
+        stored.project_name.clone_from(&name);
+        Ok(())
+    })?;
+    terminal::say(&format!(
+        "the profile {} works on project {} now",
+        plain(&profile.name),
+        plain(&name.map_or(id.clone(), |name| format!("{name} ({id})")))
+    ));
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! Edits a `.env` file so that every common reader finds the new values and nothing else changes: bytes → places →
+//! bytes, pure.
+//!
+//! There is no one `.env` grammar. So a file is read the way each family of readers reads it ([`readers`]); the places
+//! where they find our names are replaced, what one of them misses goes to the end, and the result is read again: it is
+//! handed out only where every reader that could read the file before finds our values now and everything else as it
+//! was. What can't be shown that way is refused with the line it hangs on. No IO enters here, and no value leaves in a
+//! message.
+
+mod dotenvy;
+mod node;
+mod npm;
+mod python;
+mod readers;
+mod shell;
+mod spell;
+
+pub use spell::spell;
+
+use readers::{READERS, Reading};
+use std::ops::Range;
+
+/// A name and the value that it is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// An ASCII identifier.
+    pub name: &'a str,
+    /// Any text; what no spelling carries is refused.
+    pub value: &'a str,
+}
+
+/// Why a file is left as it is. Lines count from one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The name is no identifier.
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// No spelling carries this name's value to the common readers.
+    Value {
+        /// The name.
+        name: String,
+    },
+    /// A quote is opened on this line and never closed, and a name stands after it or would have to be appended.
+    OpenQuote {
+        /// The line of the quote.
+        line: usize,
+    },
+    /// Readers disagree about the file around this line, so that no edit leaves each of them right.
+    Disputed {
+        /// The line.
+        line: usize,
+    },
+}
+
+/// The file with every binding in it, or why that can't be had. A file that has them already comes back unchanged.
+pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
+    let spelled = bindings
+        .iter()
+        .map(Spelled::new)
+        .collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<&[u8]> = spelled.iter().map(|s| s.name.as_bytes()).collect();
+    let before = readers::read(file, &names);
+    match settle(file, &before, &spelled, &names, b"") {
+        // A last line such as `A:` or `A= ` takes in what follows it, for some readers; a comment between keeps it off.
+        Err(Refusal::Disputed { .. }) => settle(file, &before, &spelled, &names, b"#"),
+        settled => settled,
+    }
+}
+
+/// Whether some reader may find a value for the name in the file.
+#[must_use]
+pub fn assigns(file: &[u8], name: &str) -> bool {
+    readers::read(file, &[name.as_bytes()])
+        .iter()
+        .flat_map(|reading| &reading.places)
+        .any(|place| !matches!(&file[place.value.clone()], b"" | b"''" | b"\"\""))
+}
+
+struct Spelled<'a> {
+    name: &'a str,
+    text: String,
+}
+
+impl<'a> Spelled<'a> {
+    fn new(binding: &Binding<'a>) -> Result<Self, Refusal> {
+        let name = binding.name;
+        let mut bytes = name.bytes();
+        let first = bytes.next();
+        if !first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        {
+            return Err(Refusal::Name { name: name.into() });
+        }
+        match spell(binding.value) {
+            Some(text) => Ok(Spelled { name, text }),
+            None => Err(Refusal::Value { name: name.into() }),
+        }
+    }
+}
+
+/// Edits until no reader asks for more (an edit can mend a file for a reader that could not read it before), then
+/// compares with what was read before.
+fn settle(
+    file: &[u8],
+    before: &[Reading],
+    spelled: &[Spelled<'_>],
+    names: &[&[u8]],
+    fence: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let mut out = replace(file, before, spelled, fence)?;
+    if out == file {
+        return Ok(out);
+    }
+    for _ in 0..READERS.len() {
+        let after = readers::read(&out, names);
+        let next = replace(&out, &after, spelled, b"")?;
+        if next != out {
+            out = next;
+            continue;
+        }
+        for (was, is) in before.iter().zip(&after) {
+            if was.live && !(is.live && is.others == was.others) {
+                return Err(disputed(file, before, was));
+            }
+        }
+        if spelled.iter().any(|s| s.text.starts_with(['\'', '"']))
+            && !shell::keeps_quotes(&out, &after)
+        {
+            return Err(disputed(file, before, &before[0]));
+        }
+        return Ok(out);
+    }
+    Err(disputed(file, before, &before[0]))
+}
+
+/// One edit: every place that a live reader sees is given its value; a name that one of them misses is appended.
+fn replace(
+    file: &[u8],
+    readings: &[Reading],
+    spelled: &[Spelled<'_>],
+    fence: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let places = merge(file, readings);
+    let missing = |binding: usize| {
+        readings
+            .iter()
+            .any(|r| r.live && !r.places.iter().any(|p| p.binding == binding))
+    };
+    // Where they disagree about a place, its new value may be what makes them agree: first that, then the rest.
+    let alike = readings
+        .iter()
+        .filter(|r| r.live)
+        .all(|r| r.places == places);
+    let settled = || {
+        places
+            .iter()
+            .all(|p| &file[p.value.clone()] == spelled[p.binding].text.as_bytes())
+    };
+    let complete = alike || settled();
+    let missing: Vec<&Spelled<'_>> = (0..spelled.len())
+        .filter(|&b| complete && missing(b))
+        .map(|b| &spelled[b])
+        .collect();
+    if let Some(unsure) = readings
+        .iter()
+        .filter_map(|r| r.unsure)
+        .min_by_key(|u| u.at)
+    {
+        let after = places.last().is_some_and(|p| p.value.end >= unsure.at);
+        if after || !missing.is_empty() {
+            let line = line(file, unsure.at);
+            return Err(if unsure.quote {
+                Refusal::OpenQuote { line }
+            } else {
+                Refusal::Disputed { line }
+            });
+        }
+    }
+    let mut out = Vec::with_capacity(file.len() + 256);
+    let mut kept = 0;
+    for place in &places {
+        if place.value.start < kept {
+            return Err(Refusal::Disputed {
+                line: line(file, place.name),
+            });
+        }
+        out.extend_from_slice(&file[kept..place.value.start]);
+        out.extend_from_slice(spelled[place.binding].text.as_bytes());
+        kept = place.value.end;
+        if file.get(kept) == Some(&b'#') {
+            out.push(b' ');
+        }
+    }
+    out.extend_from_slice(&file[kept..]);
+    if !missing.is_empty() {
+        let ending = line_ending(file);
+        if out.last().is_some_and(|&b| b != b'\n') {
+            out.extend_from_slice(ending);
+        }
+        if !fence.is_empty() {
+            out.extend_from_slice(fence);
+            out.extend_from_slice(ending);
+        }
+        for s in missing {
+            out.extend_from_slice(s.name.as_bytes());
+            out.push(b'=');
+            out.extend_from_slice(s.text.as_bytes());
+            out.extend_from_slice(ending);
+        }
+    }
+    Ok(out)
+}
+
+/// An assignment of one of our names: which, where its name starts, and where its value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    binding: usize,
+    name: usize,
+    value: Range<usize>,
+}
+
+/// What all live readers see, in order. Where they disagree about how far a value goes, all of it is the value, but for a
+/// comment that follows a closing quote.
+fn merge(file: &[u8], readings: &[Reading]) -> Vec<Place> {
+    let live = || readings.iter().filter(|r| r.live);
+    let Some(first) = live().next() else {
+        return Vec::new();
+    };
+    // Nearly always all of them see the same.
+    if live().all(|r| r.places == first.places) {
+        return first.places.clone();
+    }
+    let mut all: Vec<Place> = live().flat_map(|r| r.places.iter().cloned()).collect();
+    all.sort_by_key(|p| (p.name, p.value.start, p.value.end));
+    let mut merged: Vec<Place> = Vec::new();
+    for place in all {
+        match merged.last_mut() {
+            Some(last) if last.name == place.name && last.binding == place.binding => {
+                let quoted = matches!(file.get(last.value.start), Some(b'\'' | b'"'));
+                let commented = quoted && file.get(last.value.end) == Some(&b'#');
+                if last.value.start == place.value.start && !commented {
+                    last.value.end = place.value.end;
+                }
+            }
+            _ => merged.push(place),
+        }
+    }
+    merged
+}
+
+/// The line to look at when a reader would lose something: the first place it does not see as the others do, else the
+/// last line.
+fn disputed(file: &[u8], readings: &[Reading], reader: &Reading) -> Refusal {
+    let place = merge(file, readings)
+        .into_iter()
+        .find(|p| !reader.places.contains(p));
+    Refusal::Disputed {
+        line: line(file, place.map_or(file.len().saturating_sub(1), |p| p.name)),
+    }
+}
+
+fn line(file: &[u8], at: usize) -> usize {
+    file[..at].split(|&b| b == b'\n').count()
+}
+
+/// The line ending that most lines have.
+fn line_ending(file: &[u8]) -> &'static [u8] {
+    let (mut all, mut windows, mut last) = (0_usize, 0_usize, 0);
+    for &byte in file {
+        if byte == b'\n' {
+            all += 1;
+            windows += usize::from(last == b'\r');
+        }
+        last = byte;
+    }
+    if windows * 2 > all { b"\r\n" } else { b"\n" }
+}

@@ -1,0 +1,12 @@
+//! Talking to servers: `agent` sends one request under the rules of time, retries, redirects and limits, `proxy` and
+//! `trust` say through what and on whose word, `api` knows the control plane's endpoints.
+//!
+//! ureq stays in this room.
+
+mod agent;
+pub mod api;
+pub mod deployments;
+mod proxy;
+mod trust;
+
+pub use agent::{Body, Cause, Failure, Http, Method, Request, Response};

@@ -1,0 +1,66 @@
+//! `llamactl`: signs people and machines in to LlamaCloud or a self-hosted control plane, keeps their profiles, and hands
+//! the credentials on.
+//!
+//! A command line goes from here to `cli` (what was typed), to `commands` (what it does), which draws on the rooms
+//! beside it: `credentials` (which key, project and server), `store` (the profiles on disk), `http` (servers),
+//! `terminal` (the person), `output` (data). The library exists for the program and its tests; it promises no stable
+//! interface.
+
+pub mod address;
+pub mod app;
+pub mod atomic;
+pub mod cli;
+mod commands;
+pub mod credentials;
+pub mod dotenv;
+pub mod env_file;
+pub mod error;
+pub mod http;
+pub mod input;
+pub mod lock;
+pub mod output;
+pub mod quote;
+pub mod secret;
+pub mod signals;
+pub mod store;
+pub mod terminal;
+pub mod vars;
+
+use std::ffi::OsString;
+
+use cli::parse::{Parsed, parse};
+use cli::spec::OptId;
+use error::{Kind, Result};
+
+/// The version of the Python tool that this one can stand in for; servers that ask for a newer client mean that one's.
+pub const COMPATIBLE_WITH: &str = "0.10.4";
+
+/// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    match parse(args).and_then(answer) {
+        Ok(()) => 0,
+        Err(error) => {
+            if error.kind == Kind::Interrupted {
+                terminal::say("");
+            }
+            terminal::say(&error.to_string());
+            error.kind.exit_code()
+        }
+    }
+}
+
+fn answer(parsed: Parsed) -> Result<()> {
+    match parsed {
+        Parsed::Help(path) => output::data(&cli::help::page(&path)),
+        Parsed::Version => output::data(&format!(
+            "llamactl {} (stands in for llamactl {COMPATIBLE_WITH} of Python)\n",
+            env!("CARGO_PKG_VERSION")
+        )),
+        Parsed::Run(invocation) => {
+            let vars = vars::Vars;
+            let native_tls = invocation.has(OptId::NativeTls) || vars.truth(vars::NATIVE_TLS)?;
+            let http = http::Http::new(vars, native_tls, invocation.has(OptId::Verbose));
+            commands::run(&invocation, &mut app::App { vars, http })
+        }
+    }
+}

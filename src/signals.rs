@@ -1,0 +1,75 @@
+//! Ctrl-C and its kin while a person is at a prompt or waits: the terminal is left as it was found, and the exit code is
+//! 128 and the signal's number (130 for Ctrl-C).
+//!
+//! The one place with `unsafe`: std has no signal handlers, and a prompt that hides what is typed must not leave the
+//! terminal that way.
+
+/// While it lives, a signal that ends the process restores the terminal first.
+#[derive(Debug)]
+pub struct Restored {
+    _private: (),
+}
+
+/// Starts watching; ends when the value is dropped.
+#[must_use]
+pub fn restore_terminal_when_killed() -> Restored {
+    #[cfg(unix)]
+    unix::watch();
+    Restored { _private: () }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        unix::unwatch();
+    }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code)]
+mod unix {
+    use std::mem::MaybeUninit;
+    use std::sync::OnceLock;
+
+    const WATCHED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
+    /// The terminal's settings as they were found; none without a terminal.
+    static FOUND: OnceLock<Option<libc::termios>> = OnceLock::new();
+
+    extern "C" fn restore_and_exit(signal: libc::c_int) {
+        // Only what POSIX calls async-signal-safe: `get` of an initialised OnceLock is an atomic load.
+        if let Some(Some(settings)) = FOUND.get() {
+            // SAFETY: `settings` is a whole termios that tcgetattr wrote.
+            unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings) };
+        }
+        // SAFETY: both take plain values and touch none of our memory but the one byte.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, b"\n".as_ptr().cast(), 1);
+            libc::_exit(128 + signal);
+        }
+    }
+
+    pub fn watch() {
+        FOUND.get_or_init(|| {
+            let mut settings = MaybeUninit::<libc::termios>::uninit();
+            // SAFETY: tcgetattr fills the whole struct where it returns 0.
+            unsafe {
+                (libc::tcgetattr(libc::STDIN_FILENO, settings.as_mut_ptr()) == 0)
+                    .then(|| settings.assume_init())
+            }
+        });
+        let handler: extern "C" fn(libc::c_int) = restore_and_exit;
+        set(handler as libc::sighandler_t);
+    }
+
+    pub fn unwatch() {
+        set(libc::SIG_DFL);
+    }
+
+    fn set(handler: libc::sighandler_t) {
+        for signal in WATCHED {
+            // SAFETY: the handler is a function of this type that lives as long as the program, or SIG_DFL.
+            unsafe { libc::signal(signal, handler) };
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Reading and writing `profiles.json`.
+//!
+//! Readers take no lock: the file is only ever replaced whole. Writers hold a lock on a file beside it while they read
+//! it again, change it and replace it, so that no update is lost.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::schema::{Store, VERSION};
+use crate::error::{Error, Result, os_reason};
+use crate::vars::{self, Vars};
+use crate::{atomic, lock};
+
+/// Where the profiles are.
+#[derive(Clone, Debug)]
+pub struct StoreFile {
+    path: PathBuf,
+    /// Whether the directory is ours by default; one that the user names is not changed.
+    own_directory: bool,
+}
+
+/// What a read found: the profiles, and what the user should know about their file.
+#[derive(Debug)]
+pub struct Found {
+    /// The profiles; empty where there is no file.
+    pub store: Store,
+    /// Sentences without a full stop.
+    pub warnings: Vec<String>,
+    bytes: Vec<u8>,
+}
+
+/// The configuration directory, and whether it is ours by default.
+///
+/// # Errors
+/// Failed, where no variable says where it is.
+pub fn config_dir(vars: Vars) -> Result<(PathBuf, bool)> {
+    if let Some(named) = vars.path(vars::CONFIG_DIR) {
+        return Ok((named, false));
+    }
+    #[cfg(windows)]
+    let base = vars.path("APPDATA");
+    #[cfg(not(windows))]
+    let base = vars
+        .path("XDG_CONFIG_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| vars.path("HOME").map(|home| home.join(".config")));
+    match base {
+        Some(base) => Ok((base.join("llamactl"), true)),
+        None => Err(Error::failed("there is no home directory to keep profiles in")
+            .hint("set HOME or LLAMACTL_CONFIG_DIR, or sign in with LLAMA_CLOUD_API_KEY and LLAMA_AGENTS_PROJECT_ID")),
+    }
+}
+
+impl StoreFile {
+    /// The file that the variables name; nothing is opened yet.
+    ///
+    /// # Errors
+    /// As [`config_dir`].
+    pub fn locate(vars: Vars) -> Result<StoreFile> {
+        let (directory, own_directory) = config_dir(vars)?;
+        Ok(StoreFile {
+            path: directory.join("profiles.json"),
+            own_directory,
+        })
+    }
+
+    /// The file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the profiles.
+    ///
+    /// # Errors
+    /// Failed, where the file can't be read or does not parse.
+    pub fn read(&self) -> Result<Found> {
+        let mut warnings = Vec::new();
+        let Some(bytes) =
+            read_regular(&self.path, &mut warnings).map_err(|e| self.unreadable(&e))?
+        else {
+            return Ok(Found {
+                store: Store::default(),
+                warnings,
+                bytes: Vec::new(),
+            });
+        };
+        if self.own_directory {
+            tighten_directory(&self.path, &mut warnings);
+        }
+        let store = serde_json::from_slice(&bytes).map_err(|e| self.malformed(&e, &bytes))?;
+        Ok(Found {
+            store,
+            warnings,
+            bytes,
+        })
+    }
+
+    /// Changes the profiles under the lock: what `change` sees is what the file holds now, and what it leaves is
+    /// written unless it failed or nothing changed.
+    ///
+    /// # Errors
+    /// What `change` says; Failed, where the file can't be read or written, or is held by another process.
+    pub fn update<T>(
+        &self,
+        change: impl FnOnce(&mut Store) -> Result<T>,
+    ) -> Result<(T, Vec<String>)> {
+        make_directory(&self.path).map_err(|e| self.unwritable(&e))?;
+        let real = atomic::follow_links(&self.path).map_err(|e| self.unwritable(&e))?;
+        let mut lock_path = real.clone().into_os_string();
+        lock_path.push(".lock");
+        let lock = lock::take(Path::new(&lock_path)).map_err(|e| match e.kind() {
+            io::ErrorKind::TimedOut => Error::failed(format!(
+                "another process holds the lock {} and does not let go",
+                Path::new(&lock_path).display()
+            ))
+            .hint("nothing was changed; end that process, then try again"),
+            _ => self.unwritable(&e),
+        })?;
+        let Found {
+            mut store,
+            mut warnings,
+            bytes,
+        } = self.read()?;
+        if !lock.is_held() {
+            warnings.push(format!(
+                "the file system of {} has no locks; run one llamactl at a time",
+                self.path.display()
+            ));
+        }
+        if store.version > VERSION {
+            return Err(Error::failed(format!(
+                "{} was written by a newer llamactl (format {}, this one writes {VERSION})",
+                self.path.display(),
+                store.version
+            ))
+            .hint("nothing was changed; update llamactl"));
+        }
+        store.version = VERSION;
+        let outcome = change(&mut store)?;
+        let text = serde_json::to_vec_pretty(&store).map_err(|e| self.unwritable(&e.into()))?;
+        let text = [text.as_slice(), b"\n"].concat();
+        atomic::sweep(&real);
+        if text != bytes {
+            atomic::replace(&real, &text, None).map_err(|e| self.unwritable(&e))?;
+        }
+        Ok((outcome, warnings))
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Error {
+        let said = format!(
+            "{} can't be read: {}",
+            self.path.display(),
+            os_reason(error)
+        );
+        Error::failed(said)
+            .hint("check that file, or name another directory with LLAMACTL_CONFIG_DIR")
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Error {
+        let said = format!(
+            "{} can't be written: {}",
+            self.path.display(),
+            os_reason(error)
+        );
+        Error::failed(said).hint(
+            "nothing was changed; check the directory's rights and the free space on its disk",
+        )
+    }
+
+    fn malformed(&self, error: &serde_json::Error, bytes: &[u8]) -> Error {
+        #[derive(serde::Deserialize)]
+        struct Version {
+            version: u64,
+        }
+        let newer =
+            serde_json::from_slice::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
+        let said = format!(
+            "{} can't be understood: {}",
+            self.path.display(),
+            describe(error)
+        );
+        Error::failed(said).hint(match newer {
+            true => "it was left as it is; it was written by a newer llamactl: update this one",
+            false => {
+                "it was left as it is; mend that line, or move the file away and sign in again"
+            }
+        })
+    }
+}
+
+/// What is wrong, without what stood there: that may be half a key.
+fn describe(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let text = error.to_string();
+    match error.classify() {
+        Category::Eof => format!("it ends too early, at {place}"),
+        Category::Data if text.starts_with("missing field") || text.starts_with("the address") => {
+            let what = text
+                .split(" at line")
+                .next()
+                .unwrap_or_default()
+                .replace('`', "'");
+            format!("{what}, at {place}")
+        }
+        Category::Data => format!("a value of the wrong type at {place}"),
+        Category::Syntax | Category::Io => format!("no valid JSON at {place}"),
+    }
+}
+
+fn read_regular(path: &Path, warnings: &mut Vec<String>) -> io::Result<Option<Vec<u8>>> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        // Opening a FIFO must not wait for somebody to write to it.
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    let mut file = match options.open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let mended = file.set_permissions(fs::Permissions::from_mode(0o600));
+            warnings.push(repaired(path, mode, mended.is_ok()));
+        }
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 28));
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+#[cfg(unix)]
+fn tighten_directory(file: &Path, warnings: &mut Vec<String>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some((directory, mode)) = file.parent().and_then(|directory| {
+        let metadata = fs::metadata(directory).ok()?;
+        Some((directory, metadata.permissions().mode() & 0o777))
+    }) else {
+        return;
+    };
+    if mode & 0o077 != 0 {
+        let mended = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+        warnings.push(repaired(directory, mode, mended.is_ok()));
+    }
+}
+
+#[cfg(not(unix))]
+fn tighten_directory(_file: &Path, _warnings: &mut Vec<String>) {}
+
+#[cfg(unix)]
+fn repaired(path: &Path, mode: u32, mended: bool) -> String {
+    let end = match mended {
+        true => "; that is closed now",
+        false => ", and that can't be changed",
+    };
+    format!(
+        "{} was open to other users (mode {mode:03o}){end}",
+        path.display()
+    )
+}
+
+fn make_directory(file: &Path) -> io::Result<()> {
+    let Some(directory) = file.parent() else {
+        return Ok(());
+    };
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(directory)
+}

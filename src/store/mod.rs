@@ -1,0 +1,7 @@
+//! The profiles on disk: `schema` says what the file holds, `file` how it is read and written.
+
+mod file;
+mod schema;
+
+pub use file::{StoreFile, config_dir};
+pub use schema::{Environment, Login, Profile, Store};

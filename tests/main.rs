@@ -1,0 +1,7 @@
+//! The suite: one program, one module for each capability. All of it runs against the real binary.
+
+#![cfg(unix)]
+
+mod support;
+
+mod support_works;

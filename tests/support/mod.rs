@@ -1,0 +1,29 @@
+//! What every test stands on: a sandbox to run the real binary in, servers on loopback for it to talk to, and a terminal.
+//!
+//! Nothing here knows what a command does. All of it is safe to use from tests that run side by side: no fixed port, no
+//! shared directory, no waiting for luck; every wait has a bound, and running into it fails the test.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "a workbench: not every tool is in use all the time"
+)]
+
+pub mod capture;
+pub mod control_plane;
+pub mod pty;
+pub mod reply;
+pub mod run;
+pub mod sandbox;
+pub mod secrets;
+pub mod server;
+pub mod stub;
+pub mod tls;
+
+pub use control_plane::{ControlPlane, Deployment, World};
+pub use pty::Terminal;
+pub use reply::{Gate, Reply};
+pub use run::{Exit, Output, Run, Running, parallel};
+pub use sandbox::{LLAMACTL, Sandbox};
+pub use server::{Request, Server};
+pub use stub::{Stub, delete, get, post, request};

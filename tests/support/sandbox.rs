@@ -1,0 +1,251 @@
+//! A place to run the real binary in: a home, a working directory and no variable but those the test sets.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use super::control_plane::ControlPlane;
+use super::run::Run;
+use super::secrets::{KEY, OTHER_KEY, Secrets, TWIN_KEY, key_like};
+use super::server::Server;
+use super::stub::Stub;
+
+/// A variable that is set to something, or not set.
+pub(super) type Variable = (OsString, Option<OsString>);
+
+/// What a program may talk to: a server, and the tokens that must not be printed.
+pub trait Peer {
+    fn known(&self) -> (&Server, &Secrets);
+}
+
+impl Peer for Stub {
+    fn known(&self) -> (&Server, &Secrets) {
+        (self.server(), self.secrets())
+    }
+}
+
+impl Peer for ControlPlane {
+    fn known(&self) -> (&Server, &Secrets) {
+        (self.server(), self.secrets())
+    }
+}
+
+/// The program under test.
+pub const LLAMACTL: &str = env!("CARGO_BIN_EXE_llamactl");
+
+/// Directories of a test's own, removed when it is dropped.
+pub struct Sandbox {
+    root: TempDir,
+    environment: Mutex<Vec<Variable>>,
+    replacements: Mutex<Vec<(String, String)>>,
+    secrets: Mutex<Vec<Secrets>>,
+}
+
+impl Sandbox {
+    pub fn new() -> Sandbox {
+        let root = tempfile::Builder::new().prefix("llamactl-test-").tempdir();
+        let root = root.expect("a temporary directory");
+        let secrets = Secrets::default();
+        for key in [KEY, OTHER_KEY, TWIN_KEY] {
+            secrets.add(key);
+        }
+        let sandbox = Sandbox {
+            root,
+            environment: Mutex::default(),
+            replacements: Mutex::default(),
+            secrets: Mutex::new(vec![secrets]),
+        };
+        for (name, directory) in [("HOME", "home"), ("CWD", "work"), ("BIN", "bin")] {
+            let path = sandbox.root().join(directory);
+            fs::create_dir(&path).expect("a directory in the sandbox");
+            sandbox.replace(
+                path.to_str().expect("a path in UTF-8"),
+                &format!("[{name}]"),
+            );
+        }
+        sandbox
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        // Where the temporary directory is behind a link, programs see the real path.
+        self.root.path().canonicalize().expect("the sandbox's path")
+    }
+
+    /// Sets a variable for all runs that follow.
+    pub fn env(self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Sandbox {
+        self.set_env(name, value);
+        self
+    }
+
+    /// The same, for a sandbox that is in use.
+    pub fn set_env(&self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        let variable = (name.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        lock(&self.environment).push(variable);
+    }
+
+    pub(super) fn environment(&self) -> Vec<Variable> {
+        lock(&self.environment).clone()
+    }
+
+    /// Shows `text` as `placeholder` in all outputs.
+    pub fn replace(&self, text: &str, placeholder: &str) {
+        let mut all = lock(&self.replacements);
+        all.push((text.to_string(), placeholder.to_string()));
+        // Longest first, so that a path wins over the one it starts with.
+        all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    }
+
+    /// No output may hold this text.
+    pub fn secret(&self, secret: &str) {
+        lock(&self.secrets)[0].add(secret);
+    }
+
+    /// Shows the server's URL as `[SERVER]`, and takes its tokens, also those it makes later, for secrets.
+    pub fn knows(&self, peer: &impl Peer) {
+        self.knows_as("SERVER", peer);
+    }
+
+    /// The same under another name, for a second server.
+    pub fn knows_as(&self, name: &str, peer: &impl Peer) {
+        let (server, secrets) = peer.known();
+        self.replace(&server.url(), &format!("[{name}]"));
+        self.replace(&server.address().to_string(), &format!("[{name}_ADDRESS]"));
+        lock(&self.secrets).push(secrets.clone());
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.root().join("home")
+    }
+
+    /// The working directory.
+    pub fn cwd(&self) -> PathBuf {
+        self.root().join("work")
+    }
+
+    /// Writes a file; its path is relative to the working directory (`../home/…` leads to the home).
+    pub fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.cwd().join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).expect("directories in the sandbox");
+        }
+        fs::write(&path, content).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        path
+    }
+
+    /// Reads a file of the working directory as text.
+    pub fn read(&self, path: impl AsRef<Path>) -> String {
+        let path = self.cwd().join(path);
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    /// Reads a file of the home as text.
+    pub fn read_home(&self, path: impl AsRef<Path>) -> String {
+        self.read(self.home().join(path))
+    }
+
+    /// Reads a file of the home as JSON.
+    pub fn json_home(&self, path: impl AsRef<Path>) -> serde_json::Value {
+        let text = self.read_home(path);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.cwd().join(path).symlink_metadata().is_ok()
+    }
+
+    /// The permission bits of a path relative to the working directory.
+    pub fn mode(&self, path: impl AsRef<Path>) -> u32 {
+        mode(&self.cwd().join(path))
+    }
+
+    pub fn set_mode(&self, path: impl AsRef<Path>, mode: u32) {
+        let path = self.cwd().join(path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+
+    /// Everything in the home, sorted, each with its mode: `700 .config/`, `600 a`, `link b -> a`.
+    pub fn home_tree(&self) -> Vec<String> {
+        tree(&self.home())
+    }
+
+    /// Everything in the working directory, in the same way.
+    pub fn cwd_tree(&self) -> Vec<String> {
+        tree(&self.cwd())
+    }
+
+    /// Puts a shell script into the only directory of `PATH`: a browser, a `git`.
+    pub fn program(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.root().join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+        path
+    }
+
+    /// What to run: `llamactl` with these arguments, separated by blanks. [`Run::arg`] adds others.
+    pub fn cmd(&self, arguments: &str) -> Run<'_> {
+        self.args(arguments.split_whitespace())
+    }
+
+    /// The same with the arguments one by one.
+    pub fn args(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run<'_> {
+        let arguments = arguments.into_iter().map(|a| a.as_ref().to_owned());
+        Run::new(self, LLAMACTL, arguments.collect())
+    }
+
+    /// A text with the sandbox's paths and servers as `[HOME]`, `[CWD]`, `[SERVER]`.
+    pub fn stable(&self, text: &str) -> String {
+        let all = lock(&self.replacements);
+        all.iter()
+            .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+    }
+
+    /// Fails if a text holds a full key. For what comes out by other ways than a run.
+    pub fn assert_no_key(&self, what: &str, text: &str) {
+        let registered = lock(&self.secrets).iter().find_map(|s| s.found_in(text));
+        let found = registered.or_else(|| key_like(text).map(str::to_string));
+        if let Some(key) = found {
+            panic!("{what} shows the full key {key}:\n{text}");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn mode(path: &Path) -> u32 {
+    let found = path.symlink_metadata();
+    let found = found.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    found.permissions().mode() & 0o7777
+}
+
+fn tree(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut todo = vec![root.to_path_buf()];
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("a directory entry").path();
+            let name = path
+                .strip_prefix(root)
+                .expect("a path below")
+                .display()
+                .to_string();
+            if path.is_symlink() {
+                let target = fs::read_link(&path).expect("a link");
+                found.push((name.clone(), format!("link {name} -> {}", target.display())));
+            } else if path.is_dir() {
+                found.push((name.clone(), format!("{:03o} {name}/", mode(&path))));
+                todo.push(path);
+            } else {
+                found.push((name.clone(), format!("{:03o} {name}", mode(&path))));
+            }
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(_, line)| line).collect()
+}
