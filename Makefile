@@ -34,7 +34,7 @@ check: ## formatting, lints, documentation and tests
 	$(MAKE) test
 
 e2e: all ## run the binary against programs nobody here wrote (needs python3 and node)
-	$(PYTHON) tests/e2e/run $(BINARY)
+	LLAMACTL_BIN=$(abspath $(BINARY)) tests/e2e/run
 
 bench: all ## print figures beside those of a do-nothing binary
 	$(PYTHON) tests/bench/run $(BINARY)
