@@ -58,8 +58,11 @@ fn answer(parsed: Parsed) -> Result<()> {
         )),
         Parsed::Run(invocation) => {
             let vars = vars::Vars;
-            let native_tls = invocation.has(OptId::NativeTls) || vars.truth(vars::NATIVE_TLS)?;
-            let http = http::Http::new(vars, native_tls, invocation.has(OptId::Verbose));
+            let http = http::Http::new(
+                vars,
+                invocation.has(OptId::NativeTls),
+                invocation.has(OptId::Verbose),
+            );
             commands::run(&invocation, &mut app::App { vars, http })
         }
     }

@@ -3,6 +3,7 @@
 //! What servers and files say is shown without the characters that a terminal would act on. Nothing here decides what is
 //! shown.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -116,7 +117,7 @@ impl Doc {
 }
 
 fn indent(depth: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n("  ", depth));
+    blanks(2 * depth, out);
 }
 
 fn json(doc: &Doc, depth: usize, out: &mut String) {
@@ -255,40 +256,60 @@ pub fn plain(text: &str) -> String {
 
 /// A table: upper-case headers, two spaces between columns, `-` for an empty cell.
 #[must_use]
-pub fn table<const N: usize>(headers: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[String; N]> = rows
-        .iter()
-        .map(|row| {
-            row.each_ref().map(|cell| match plain(cell) {
-                cell if cell.is_empty() => "-".to_string(),
-                cell => cell,
-            })
-        })
-        .collect();
+pub fn table<S: AsRef<str>, const N: usize>(headers: [&str; N], rows: &[[S; N]]) -> String {
     let mut widths = headers.map(str::len);
-    for row in &rows {
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(shown(cell.as_ref()).1);
         }
     }
-    let mut out = String::new();
-    for row in std::iter::once(&headers.map(str::to_string)).chain(&rows) {
-        for (i, cell) in row.iter().enumerate() {
-            out.push_str(cell);
-            if i + 1 < N {
-                let gap = widths[i] + 2 - cell.chars().count();
-                out.extend(std::iter::repeat_n(' ', gap));
-            }
-        }
-        out.push('\n');
+    let mut out = String::with_capacity((widths.iter().sum::<usize>() + 2 * N) * (rows.len() + 1));
+    line(&mut out, &widths, headers.into_iter());
+    for row in rows {
+        line(&mut out, &widths, row.iter().map(AsRef::as_ref));
     }
     out
 }
 
+fn line<'a>(out: &mut String, widths: &[usize], cells: impl Iterator<Item = &'a str>) {
+    let mut owed = 0;
+    for (width, cell) in widths.iter().zip(cells) {
+        blanks(owed, out);
+        let (cell, own_width) = shown(cell);
+        out.push_str(&cell);
+        owed = width + 2 - own_width;
+    }
+    out.push('\n');
+}
+
+fn blanks(count: usize, out: &mut String) {
+    const MANY: &str = "                                                                ";
+    let mut left = count;
+    while left > 0 {
+        let now = left.min(MANY.len());
+        out.push_str(&MANY[..now]);
+        left -= now;
+    }
+}
+
+/// A cell as it is shown, and how many characters that is.
+fn shown(cell: &str) -> (Cow<'_, str>, usize) {
+    match cell {
+        "" => (Cow::Borrowed("-"), 1),
+        // Most cells have nothing in them to remove.
+        _ if cell.bytes().all(|b| matches!(b, b' '..=b'~')) => (Cow::Borrowed(cell), cell.len()),
+        _ => {
+            let cell = plain(cell);
+            let width = cell.chars().count();
+            (Cow::Owned(cell), width)
+        }
+    }
+}
+
 /// `yes` or `no`, as tables show it.
 #[must_use]
-pub fn yes_no(value: bool) -> String {
-    if value { "yes" } else { "no" }.to_string()
+pub fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
 }
 
 /// Writes data to standard output. A reader that closed its end early is no error.

@@ -19,7 +19,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let env = app.profiles()?.current();
+    let env = app.profiles()?.into_current();
     let profile = env.current();
     let (name, id, project_name) = match profile {
         Some(profile) => (

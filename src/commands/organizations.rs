@@ -67,8 +67,8 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
                     [
                         org.org_name.clone(),
                         org.org_id.clone(),
-                        yes_no(org.is_default),
-                        yes_no(org.is_default),
+                        yes_no(org.is_default).to_string(),
+                        yes_no(org.is_default).to_string(),
                     ]
                 })
                 .collect();

@@ -14,7 +14,7 @@ use super::trust;
 use crate::error::{Error, Result};
 use crate::output::plain;
 use crate::secret::Secret;
-use crate::vars::Vars;
+use crate::vars::{self, Vars};
 
 /// For one connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -387,7 +387,10 @@ impl Http {
             return Ok((way.proxy, agent.clone()));
         }
         let roots = match secure {
-            true => trust::roots(self.vars, self.native_tls)?,
+            true => trust::roots(
+                self.vars,
+                self.native_tls || self.vars.truth(vars::NATIVE_TLS)?,
+            )?,
             false => RootCerts::WebPki,
         };
         let ureq_proxy = match &way.proxy {

@@ -89,7 +89,12 @@ impl StoreFile {
         if self.own_directory {
             tighten_directory(&self.path, &mut warnings);
         }
-        let store = serde_json::from_slice(&bytes).map_err(|e| self.malformed(&e, &bytes))?;
+        let store = match std::str::from_utf8(&bytes) {
+            Ok(text) => serde_json::from_str(text),
+            // For its error, which names the line.
+            Err(_) => serde_json::from_slice(&bytes),
+        }
+        .map_err(|e| self.malformed(&e, &bytes))?;
         Ok(Found {
             store,
             warnings,
@@ -237,8 +242,22 @@ fn read_regular(path: &Path, warnings: &mut Vec<String>) -> io::Result<Option<Ve
             warnings.push(repaired(path, mode, mended.is_ok()));
         }
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 28));
-    file.read_to_end(&mut bytes)?;
+    // std's own reading asks for the size and the position once more.
+    let size = usize::try_from(metadata.len()).unwrap_or(0).min(1 << 28);
+    let mut bytes = vec![0; size + 1];
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        if filled == bytes.len() {
+            bytes.resize(filled * 2, 0);
+        }
+    }
+    bytes.truncate(filled);
     Ok(Some(bytes))
 }
 

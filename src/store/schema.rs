@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -25,6 +25,52 @@ fn required<T>() -> Option<T> {
 #[allow(clippy::unnecessary_wraps)]
 fn or<T>(value: T) -> Option<T> {
     Some(value)
+}
+
+/// Whether a field says nothing, and is left out of the file.
+trait Unset {
+    fn is_unset(&self) -> bool {
+        false
+    }
+}
+
+impl Unset for u64 {}
+impl Unset for bool {}
+impl Unset for String {}
+impl Unset for Secret {}
+impl Unset for ApiUrl {}
+
+impl<T> Unset for Option<T> {
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T> Unset for Vec<T> {
+    fn is_unset(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// The name of a field: one of those known, without a copy, or else another.
+struct Key(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Result<&'static str, String>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Result<&'static str, String>;
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let known = self.0.iter().find(|known| **known == name);
+        Ok(known.copied().ok_or_else(|| name.to_string()))
+    }
 }
 
 /// A JSON object with known fields, and the unknown ones as they stood. `serde(flatten)` would keep them too, but not
@@ -50,11 +96,14 @@ macro_rules! object {
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         $(let mut $field: Option<$type> = None;)*
                         let mut unknown = BTreeMap::new();
-                        while let Some(key) = map.next_key::<String>()? {
-                            match key.as_str() {
-                                $(stringify!($field) => $field = Some(map.next_value()?),)*
-                                _ => {
-                                    unknown.insert(key, map.next_value()?);
+                        while let Some(key) = map.next_key_seed(Key(&[$(stringify!($field)),*]))? {
+                            match key {
+                                $(Ok(stringify!($field)) => $field = Some(map.next_value()?),)*
+                                Ok(name) => {
+                                    unknown.insert(name.to_string(), map.next_value()?);
+                                }
+                                Err(name) => {
+                                    unknown.insert(name, map.next_value()?);
                                 }
                             }
                         }
@@ -73,7 +122,9 @@ macro_rules! object {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(None)?;
-                $(map.serialize_entry(stringify!($field), &self.$field)?;)*
+                $(if !self.$field.is_unset() {
+                    map.serialize_entry(stringify!($field), &self.$field)?;
+                })*
                 for (key, value) in &self.unknown {
                     map.serialize_entry(key, value)?;
                 }
@@ -181,6 +232,14 @@ impl Store {
         let url = self.current_url();
         self.environment(&url)
             .unwrap_or_else(|| Environment::new(url))
+    }
+
+    /// The current environment, and nothing else of the file.
+    #[must_use]
+    pub fn into_current(self) -> Environment {
+        let url = self.current_url();
+        let stored = self.environments.into_iter().find(|env| env.api_url == url);
+        stored.unwrap_or_else(|| Environment::new(url))
     }
 
     /// The environment of that address; the built-in one is always there.
@@ -305,7 +364,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_survive_to_the_byte() {
-        let text = r#"{"version":1,"current_environment":null,"environments":[{"api_url":"http://h","requires_auth":true,"min_llamactl_version":null,"capabilities":[],"current_profile":null,"profiles":[{"name":"a","project_id":"p","project_name":null,"api_key":null,"api_key_id":null,"oidc":null,"later":{"n":123456789012345678901234567890.10}}],"x":[1, 2]}],"zz":1e400}"#;
+        let text = r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":true,"profiles":[{"name":"a","project_id":"p","later":{"n":123456789012345678901234567890.10}}],"x":[1, 2]}],"zz":1e400}"#;
         let store: Store = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&store).unwrap(), text);
     }

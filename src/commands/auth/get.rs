@@ -24,40 +24,42 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let env = app.profiles()?.current();
-    let shown: Vec<&Profile> = match &args.name {
-        Some(name) => vec![
-            env.profile(name)
-                .ok_or_else(|| choice::no_such_profile(&env, name))?,
-        ],
-        None => env.profiles.iter().collect(),
+    let env = app.profiles()?.into_current();
+    let shown: &[Profile] = match &args.name {
+        Some(name) => {
+            let one = env
+                .profile(name)
+                .ok_or_else(|| choice::no_such_profile(&env, name))?;
+            std::slice::from_ref(one)
+        }
+        None => &env.profiles,
     };
-    let doc = match (&args.name, &shown[..]) {
-        (Some(_), [one]) => document(&env, one),
-        _ => Doc::List(
-            shown
-                .iter()
-                .map(|profile| document(&env, profile))
-                .collect(),
-        ),
-    };
-    if let Some(text) = doc.render(args.format) {
-        return output::data(&text);
+    if args.format != Format::Text {
+        let doc = match (&args.name, shown) {
+            (Some(_), [one]) => document(&env, one),
+            _ => Doc::List(
+                shown
+                    .iter()
+                    .map(|profile| document(&env, profile))
+                    .collect(),
+            ),
+        };
+        return output::data(&doc.render(args.format).unwrap_or_default());
     }
     if shown.is_empty() {
         terminal::say(&format!("no profiles in {}", env.api_url));
         terminal::say("make one with `llamactl auth token`");
         return Ok(());
     }
-    let rows: Vec<[String; 5]> = shown
+    let rows: Vec<[&str; 5]> = shown
         .iter()
         .map(|profile| {
             [
-                profile.name.clone(),
-                env.api_url.to_string(),
-                profile.project_id.clone(),
+                profile.name.as_str(),
+                env.api_url.as_str(),
+                profile.project_id.as_str(),
                 yes_no(is_active(&env, profile)),
-                profile.auth_type().to_string(),
+                profile.auth_type(),
             ]
         })
         .collect();

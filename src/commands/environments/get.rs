@@ -58,8 +58,8 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         .map(|(url, requires_auth)| {
             [
                 url.to_string(),
-                yes_no(*requires_auth),
-                yes_no(*url == current),
+                yes_no(*requires_auth).to_string(),
+                yes_no(*url == current).to_string(),
             ]
         })
         .collect();

@@ -77,7 +77,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
                 project.name().to_string(),
                 project.project_id.clone(),
                 project.deployment_count.to_string(),
-                yes_no(is_active(project)),
+                yes_no(is_active(project)).to_string(),
             ]
         })
         .collect();
