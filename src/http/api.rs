@@ -334,6 +334,7 @@ fn looks_like_html(body: &[u8]) -> bool {
 fn refusal(base: &ApiUrl, response: &Response, whose: Option<&str>) -> Trouble {
     let status = response.status;
     let detail = detail(&response.body);
+    let is_page = looks_like_html(&response.body);
     let said = detail
         .as_ref()
         .map_or(String::new(), |text| format!(": {text}"));
@@ -346,8 +347,8 @@ fn refusal(base: &ApiUrl, response: &Response, whose: Option<&str>) -> Trouble {
             };
             error.hint("sign in with a valid key: `llamactl auth token`")
         }),
-        // What FastAPI says of a path that it does not have.
-        404 if detail.as_deref().is_none_or(|text| text == "Not Found") => (
+        // What FastAPI says of a path that it does not have; whatever else comes without a detail is no control plane.
+        404 if is_page || detail.as_deref().is_none_or(|text| text == "Not Found") => (
             Why::Nonsense,
             nonsense(base, "it has no such endpoint (404)", response),
         ),
