@@ -37,14 +37,18 @@ enum KeyFrom {
 
 impl Args {
     pub fn from(given: &Invocation) -> Result<Args> {
-        let checked =
-            |id, option: &str, check: fn(&str) -> std::result::Result<String, &'static str>| {
-                given
-                    .text(id)
-                    .map(check)
-                    .transpose()
-                    .map_err(|why| Error::usage(format!("the value of {option} {why}")))
-            };
+        let text = |id, check: fn(&str) -> std::result::Result<String, &'static str>| {
+            given.text(id).map(check).transpose()
+        };
+        let project = text(OptId::Project, input::id).map_err(|why| {
+            Error::usage(format!("the value of --project {why}"))
+                .hint("`llamactl projects get` lists the ids of projects")
+        })?;
+        let name = text(OptId::Name, input::profile_name).map_err(|why| {
+            Error::usage(format!("the value of --name {why}")).hint(
+                "a name is at most 128 characters without blanks, and does not begin with '-'",
+            )
+        })?;
         let key = match (given.text(OptId::ApiKey), given.path(OptId::ApiKeyFile)) {
             (Some(_), Some(_)) => {
                 return Err(Error::usage("--api-key and --api-key-file are both given")
@@ -57,8 +61,8 @@ impl Args {
         };
         Ok(Args {
             key,
-            project: checked(OptId::Project, "--project", input::id)?,
-            name: checked(OptId::Name, "--name", input::profile_name)?,
+            project,
+            name,
             verify: !given.has(OptId::NoVerify),
         })
     }
@@ -233,6 +237,7 @@ fn unreadable(place: &str, error: &std::io::Error) -> Error {
         "the API key can't be read from {place}: {}",
         os_reason(error)
     ))
+    .hint("the key is all that is read from there; check the path and its rights")
 }
 
 #[cfg(test)]
