@@ -5,3 +5,5 @@
 mod support;
 
 mod support_works;
+mod token;
+mod usage;

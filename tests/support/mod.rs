@@ -11,6 +11,7 @@
 
 pub mod capture;
 pub mod control_plane;
+pub mod profiles;
 pub mod pty;
 pub mod reply;
 pub mod run;
@@ -21,6 +22,7 @@ pub mod stub;
 pub mod tls;
 
 pub use control_plane::{ControlPlane, Deployment, World};
+pub use profiles::{Closed, STORE, environment, profile, store, with};
 pub use pty::Terminal;
 pub use reply::{Gate, Reply};
 pub use run::{Exit, Output, Run, Running, parallel};

@@ -1,0 +1,510 @@
+//! The command line from outside: what is understood, what is said where it is not, and every help page.
+//!
+//! The pages are compared with `fixtures/golden/help/`, one file for each row of the table. After a change that is meant,
+//! `UPDATE_GOLDEN=1 cargo test help_pages` writes them anew.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use llamactl::cli::spec::{self, Command};
+
+use crate::support::secrets::KEY;
+use crate::support::{Closed, STORE, Sandbox, Stub};
+
+/// Every row of the table, each with the words that lead to it.
+fn rows() -> Vec<(Vec<&'static str>, &'static Command)> {
+    let mut found: Vec<(Vec<&'static str>, &'static Command)> = vec![(vec![], &spec::PROGRAM)];
+    let mut at = 0;
+    while let Some((words, command)) = found.get(at).cloned() {
+        for below in command.commands() {
+            found.push(([&words[..], &[below.name]].concat(), below));
+        }
+        at += 1;
+    }
+    found
+}
+
+#[test]
+fn what_is_not_understood_is_an_error_of_two_lines() {
+    let sandbox = Sandbox::new();
+    for (line, error, hint) in [
+        // Words that are no command.
+        (
+            "auht get",
+            "unknown command 'llamactl auht'",
+            "did you mean `llamactl auth`?",
+        ),
+        (
+            "auth tokne",
+            "unknown command 'llamactl auth tokne'",
+            "did you mean `llamactl auth token`?",
+        ),
+        (
+            "auth zzz",
+            "unknown command 'llamactl auth zzz'",
+            "see `llamactl auth --help`",
+        ),
+        (
+            "zzz",
+            "unknown command 'llamactl zzz'",
+            "see `llamactl --help`",
+        ),
+        (
+            "inject",
+            "unknown command 'llamactl inject'",
+            "did you mean `llamactl auth inject`?",
+        ),
+        // A command below a group is written in full: one more may come.
+        (
+            "auth stat",
+            "unknown command 'llamactl auth stat'",
+            "did you mean `llamactl auth status`?",
+        ),
+        // Options.
+        (
+            "--versoin",
+            "unknown option '--versoin' of `llamactl`",
+            "did you mean `--version`?",
+        ),
+        (
+            "auth get --outptu json",
+            "unknown option '--outptu' of `llamactl auth get`",
+            "did you mean `--output`?",
+        ),
+        (
+            "auth get --nothing-like-it",
+            "unknown option '--nothing-like-it' of `llamactl auth get`",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth get -x",
+            "unknown option '-x'",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth get --version",
+            "unknown option '--version' of `llamactl auth get`",
+            "see `llamactl auth get --help`",
+        ),
+        // Values.
+        (
+            "auth get -o",
+            "option '--output' is missing its value",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth token --api-key --project p",
+            "option '--api-key' is missing its value",
+            "see `llamactl auth token --help`",
+        ),
+        (
+            "auth token --api-key-file=",
+            "option '--api-key-file' is empty",
+            "see `llamactl auth token --help`",
+        ),
+        (
+            "auth get -o xml",
+            "option '--output' takes text, json or yaml",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth get -o=",
+            "option '--output' takes text, json or yaml",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth token --no-verify=yes",
+            "option '--no-verify' takes no value",
+            "see `llamactl auth token --help`",
+        ),
+        (
+            "auth get --verbose=yes",
+            "option '--verbose' takes no value",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "deployments logs app --tail many",
+            "option '--tail' takes a whole number",
+            "see `llamactl deployments logs --help`",
+        ),
+        (
+            "deployments logs app --tail=-1",
+            "option '--tail' takes a whole number",
+            "see `llamactl deployments logs --help`",
+        ),
+        // Arguments.
+        (
+            "auth get a b",
+            "`llamactl auth get` takes no further argument",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "config x",
+            "`llamactl config` takes no further argument",
+            "see `llamactl config --help`",
+        ),
+        (
+            "deployments history",
+            "NAME is missing",
+            "see `llamactl deployments history --help`",
+        ),
+        (
+            "environments add ftp://host",
+            "the address must begin with https:// or http://",
+            "an environment is the base address of a control plane, such as https://llama.example.com",
+        ),
+        (
+            "environments add https://me:hunter2@host",
+            "the address must not have a user or a password in it",
+            "an environment is the base address of a control plane, such as https://llama.example.com",
+        ),
+    ] {
+        let said = format!("error: {error}\nhint: {hint}\n");
+        sandbox.cmd(line).code(2).stderr(&said).run();
+    }
+    assert_eq!(sandbox.home_tree(), Vec::<String>::new());
+}
+
+#[test]
+fn words_that_moved_say_where_to() {
+    const PYTHON: &str =
+        "it needs Python; run it from the package: `uvx --from llamactl==0.10.4 llamactl ...`";
+    let sandbox = Sandbox::new();
+    for (line, word, hint) in [
+        ("auth list", "auth list", "use `llamactl auth get`"),
+        ("auth switch work", "auth switch", "use `llamactl auth use`"),
+        (
+            "auth env get",
+            "auth env",
+            "use `llamactl environments get`",
+        ),
+        (
+            "auth env add https://host",
+            "auth env",
+            "use `llamactl environments get`",
+        ),
+        (
+            "auth project",
+            "auth project",
+            "use `llamactl projects get` or `llamactl projects use`",
+        ),
+        (
+            "auth organizations",
+            "auth organizations",
+            "use `llamactl organizations get`",
+        ),
+        ("init", "init", PYTHON),
+        ("serve --port 1", "serve", PYTHON),
+        ("dev validate", "dev", PYTHON),
+        ("pkg container", "pkg", PYTHON),
+        ("agentcore --help", "agentcore", PYTHON),
+    ] {
+        let said = format!("error: no command 'llamactl {word}' in this build\nhint: {hint}\n");
+        sandbox.cmd(line).code(2).stderr(&said).run();
+    }
+}
+
+#[test]
+fn groups_may_be_cut_short_and_options_stand_anywhere() {
+    const LIST: &str = "[\n  {\n    \"api_url\": \"https://api.cloud.llamaindex.ai\",\n    \"requires_auth\": true,\n    \"active\": true\n  }\n]\n";
+    let sandbox = Sandbox::new();
+    for line in [
+        "environments get -o json",
+        "environments -v get --output json",
+        "env get -ojson",
+        "env get -o=json",
+        "environ get --output=JSON",
+        "--verbose env --native-tls get -o Json",
+        "env get -o yaml -o json",
+    ] {
+        sandbox.cmd(line).stdout(LIST).run();
+    }
+    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`\n";
+    for line in [
+        "proj get",
+        "org get",
+        "dep get",
+        "deployments list",
+        "dep list",
+    ] {
+        sandbox.cmd(line).code(4).stderr(nobody).run();
+    }
+    sandbox.cmd("aut").stdout_has("llamactl auth COMMAND").run();
+}
+
+#[test]
+fn options_of_the_python_tool_are_understood() {
+    let closed = Closed::new();
+    let sandbox = Sandbox::new().at(&closed.url());
+    sandbox
+        .cmd("auth token --project-id p1 --no-verify --api-key")
+        .arg(KEY)
+        .stderr("created profile llx-01****mnop and made it current\n")
+        .run();
+    let profile = &sandbox.stored()["environments"][0]["profiles"][0];
+    assert_eq!(profile["project_id"], "p1");
+}
+
+#[test]
+fn help_pages_are_as_they_were_approved() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/help");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let sandbox = Sandbox::new();
+    let mut names = BTreeSet::new();
+    for (words, _) in rows() {
+        let name = [&["llamactl"], &words[..]].concat().join("-") + ".txt";
+        let path = directory.join(&name);
+        let run = sandbox.args(&words).arg("--help");
+        if update {
+            let page = run.any_stdout().run().raw_stdout;
+            fs::create_dir_all(&directory).expect("a directory");
+            fs::write(&path, page).expect("a golden file");
+        } else {
+            let golden = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+            run.stdout(&golden).run();
+            sandbox.args(&words).arg("-h").stdout(&golden).run();
+        }
+        names.insert(name);
+    }
+    let files = fs::read_dir(&directory).expect("the golden files");
+    let files = files.map(|entry| entry.expect("an entry").file_name().into_string());
+    let files: BTreeSet<String> = files.map(|name| name.expect("UTF-8")).collect();
+    assert_eq!(
+        files, names,
+        "a page without a row, or a row without a page"
+    );
+}
+
+#[test]
+fn a_bare_group_prints_its_help() {
+    let sandbox = Sandbox::new();
+    for (words, command) in rows() {
+        if command.commands().is_empty() {
+            continue;
+        }
+        let page = sandbox.args(&words).arg("--help").any_stdout().run().stdout;
+        sandbox.args(&words).stdout(&page).run();
+    }
+}
+
+#[test]
+fn help_wins_wherever_it_stands() {
+    let sandbox = Sandbox::new();
+    let page = sandbox.cmd("auth token --help").any_stdout().run().stdout;
+    for line in [
+        "auth token -h",
+        "auth token --project p --help",
+        "auth token --api-key-file /nowhere -h",
+        "-v auth token --no-verify -h --nonsense",
+    ] {
+        sandbox.cmd(line).stdout(&page).run();
+    }
+    sandbox
+        .cmd("-h auth token")
+        .stdout_has("Usage: llamactl COMMAND")
+        .run();
+    sandbox
+        .cmd("auth --help token")
+        .stdout_has("Usage: llamactl auth COMMAND")
+        .run();
+}
+
+#[test]
+fn help_and_version_read_nothing_and_ask_nobody() {
+    let stub = Stub::new();
+    let sandbox = Sandbox::new();
+    sandbox.write(STORE, "not JSON");
+    sandbox.write("bad.pem", "not PEM");
+    for line in ["--version", "-V", "--help", "auth token --help", "auth"] {
+        let expected = sandbox
+            .cmd(line)
+            .no_env("HOME")
+            .any_stdout()
+            .run()
+            .raw_stdout;
+        let run = sandbox
+            .cmd(line)
+            .env("LLAMACTL_NATIVE_TLS", "neither")
+            .env("LLAMA_CLOUD_USE_PROFILE", "neither")
+            .env("LLAMACTL_PROFILE", OsStr::from_bytes(b"\xff"))
+            .env("SSL_CERT_FILE", "bad.pem")
+            .env("HTTPS_PROXY", stub.url())
+            .env("HTTP_PROXY", "socks5://proxy")
+            .any_stdout();
+        assert_eq!(run.run().raw_stdout, expected, "{line}");
+        // A home that is no directory, and one that is not there.
+        for home in ["/dev/null", "/nonexistent"] {
+            let run = sandbox.cmd(line).env("HOME", home).any_stdout();
+            assert_eq!(run.run().raw_stdout, expected, "{line}");
+        }
+    }
+    assert_eq!(stub.server().connections(), 0);
+    assert_eq!(sandbox.read(STORE), "not JSON");
+    let version = format!(
+        "llamactl {} (stands in for llamactl 0.10.4 of Python)\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    sandbox.cmd("--version").stdout(&version).run();
+}
+
+#[test]
+fn arguments_need_not_be_text() {
+    let sandbox = Sandbox::new();
+    let bytes = OsStr::from_bytes(b"llx-\xff\xfe");
+    for (line, error, hint) in [
+        (
+            "",
+            "unknown command after 'llamactl'",
+            "see `llamactl --help`",
+        ),
+        (
+            "auth",
+            "unknown command after 'llamactl auth'",
+            "see `llamactl auth --help`",
+        ),
+        (
+            "auth get",
+            "NAME is not UTF-8",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "environments add",
+            "URL is not UTF-8",
+            "see `llamactl environments add --help`",
+        ),
+        (
+            "auth get -o",
+            "the value of '--output' is not UTF-8",
+            "see `llamactl auth get --help`",
+        ),
+        (
+            "auth token --api-key",
+            "the value of '--api-key' is not UTF-8",
+            "see `llamactl auth token --help`",
+        ),
+        (
+            "auth token --project",
+            "the value of '--project' is not UTF-8",
+            "see `llamactl auth token --help`",
+        ),
+    ] {
+        let said = format!("error: {error}\nhint: {hint}\n");
+        sandbox.cmd(line).arg(bytes).code(2).stderr(&said).run();
+    }
+    let option = OsStr::from_bytes(b"--pro\xffject");
+    sandbox
+        .cmd("auth token")
+        .arg(option)
+        .code(2)
+        .stderr("error: unknown option\nhint: see `llamactl auth token --help`\n")
+        .run();
+    // A path is bytes.
+    let path = OsStr::from_bytes(b"k\xffy");
+    sandbox.write(path, KEY);
+    sandbox
+        .cmd("auth token --no-verify --project p --api-key-file")
+        .arg(path)
+        .stderr("created profile llx-01****mnop and made it current\n")
+        .run();
+}
+
+#[test]
+fn what_may_be_a_key_is_not_echoed() {
+    let sandbox = Sandbox::new();
+    let attached = [
+        format!("--{KEY}"),
+        format!("--output={KEY}"),
+        format!("--project={KEY} x"),
+        format!("--api-kye={KEY}"),
+        format!("-{KEY}"),
+        format!("-o{KEY}"),
+        format!("--no-verify={KEY}"),
+        format!("--help={KEY}"),
+        format!("--tail={KEY}"),
+    ];
+    let lines = [
+        "",
+        "auth",
+        "auth list",
+        "auth get -o",
+        "auth get x",
+        "auth token --project p --name",
+        "auth token --api-key-fil",
+        "auth token",
+        "config",
+        "deployments logs app --tail",
+        "environments add",
+        "environments use",
+        "projects use --org a",
+    ];
+    // What a run prints is searched for keys; which error it is does not matter here.
+    for line in lines {
+        sandbox.cmd(line).arg(KEY).anything().run();
+        for arg in &attached {
+            sandbox.cmd(line).arg(arg).anything().run();
+        }
+    }
+}
+
+/// Runs `llamactl` with its output going to a pipe whose reader is gone.
+fn into_a_closed_pipe<'a>(sandbox: &'a Sandbox, line: &str) -> crate::support::Run<'a> {
+    let script = "mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; rm pipe; \"$@\" >&4";
+    let words = line.split_whitespace();
+    let args = ["-c", script, "sh", crate::support::LLAMACTL];
+    sandbox
+        .args(args.into_iter().chain(words))
+        .program("/bin/sh")
+        .machine_path()
+}
+
+#[test]
+fn a_reader_that_left_is_no_error() {
+    let sandbox = Sandbox::new();
+    for line in [
+        "--help",
+        "--version",
+        "auth",
+        "environments get",
+        "config -o json",
+    ] {
+        into_a_closed_pipe(&sandbox, line).run();
+    }
+    // What can't be printed at all is one; not every system has a device for it.
+    let full = Path::new("/dev/full").exists();
+    for line in ["--help", "--version", "auth", "environments get", "config"] {
+        if !full {
+            break;
+        }
+        let script = "exec \"$@\" >/dev/full";
+        let args = ["-c", script, "sh", crate::support::LLAMACTL];
+        sandbox
+            .args(args.into_iter().chain(line.split_whitespace()))
+            .program("/bin/sh")
+            .code(1)
+            .stderr("error: standard output can't be written: No space left on device\n")
+            .run();
+    }
+    // And an error stays one, whoever listens.
+    for streams in ["2>&-", ">&-", ">&- 2>&-"] {
+        let script = format!("exec \"$@\" {streams}");
+        let args = [
+            "-c",
+            &script,
+            "sh",
+            crate::support::LLAMACTL,
+            "auth",
+            "get",
+            "-o",
+            "xml",
+        ];
+        sandbox
+            .args(args)
+            .program("/bin/sh")
+            .code(2)
+            .any_stderr()
+            .run();
+    }
+}
