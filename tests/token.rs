@@ -709,11 +709,9 @@ fn a_server_that_needs_no_key_gets_a_profile_without_one() {
         .cmd("auth get -o json")
         .stdout_has("\"auth_type\": \"none\"")
         .run();
-    let mut default = profile("default", "proj-web", KEY);
-    default["api_key"] = Value::Null;
-    default["project_name"] = json!("Website");
-    let mut second = profile("second", "p2", KEY);
-    second["api_key"] = Value::Null;
+    let default = with(profile("default", "proj-web", KEY), "api_key", Value::Null);
+    let default = with(default, "project_name", "Website");
+    let second = with(profile("second", "p2", KEY), "api_key", Value::Null);
     let third = with(
         profile("llx-01****mnop", "proj-web", KEY),
         "project_name",

@@ -12,13 +12,26 @@ use super::secrets::KEY;
 /// Where they are, seen from the working directory.
 pub const STORE: &str = "../home/.config/llamactl/profiles.json";
 
+/// A value without the fields that say nothing: the file leaves them out.
+fn said(value: Value) -> Value {
+    let says = |value: &Value| !value.is_null() && *value != json!([]);
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| says(value));
+            Value::Object(fields.map(|(name, value)| (name, said(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(said).collect()),
+        other => other,
+    }
+}
+
 /// The file with one environment besides the built-in one, which is the current one.
 pub fn store(environment: &Value) -> Value {
-    json!({
+    said(json!({
         "version": 1,
         "current_environment": environment["api_url"],
         "environments": [environment],
-    })
+    }))
 }
 
 /// An environment that needs a key and has these profiles; the first is the current one.
@@ -35,20 +48,20 @@ pub fn environment(url: &str, profiles: &[Value]) -> Value {
 
 /// A profile of type `token`.
 pub fn profile(name: &str, project: &str, key: &str) -> Value {
-    json!({
+    said(json!({
         "name": name,
         "project_id": project,
         "project_name": null,
         "api_key": key,
         "api_key_id": null,
         "oidc": null,
-    })
+    }))
 }
 
 /// A value with another one in a field: `with(profile(…), "project_name", "Website")`.
 pub fn with(mut value: Value, field: &str, other: impl Into<Value>) -> Value {
     value[field] = other.into();
-    value
+    said(value)
 }
 
 impl Sandbox {
@@ -63,7 +76,7 @@ impl Sandbox {
     /// The store, with the servers' placeholders in it.
     pub fn stored(&self) -> Value {
         let text = self.stable(&self.read(STORE));
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+        said(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}")))
     }
 
     /// With an environment at `url` as the current one, and no profile.
