@@ -89,12 +89,12 @@ impl StoreFile {
         if self.own_directory {
             tighten_directory(&self.path, &mut warnings);
         }
-        let store = match std::str::from_utf8(&bytes) {
-            Ok(text) => serde_json::from_str(text),
-            // For its error, which names the line.
-            Err(_) => serde_json::from_slice(&bytes),
-        }
-        .map_err(|e| self.malformed(&e, &bytes))?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| {
+            let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
+            self.malformed(&format!("no UTF-8 at line {line}"), &bytes)
+        })?;
+        let store =
+            serde_json::from_str(text).map_err(|e| self.malformed(&describe(&e), &bytes))?;
         Ok(Found {
             store,
             warnings,
@@ -174,18 +174,14 @@ impl StoreFile {
         )
     }
 
-    fn malformed(&self, error: &serde_json::Error, bytes: &[u8]) -> Error {
+    fn malformed(&self, what: &str, bytes: &[u8]) -> Error {
         #[derive(serde::Deserialize)]
         struct Version {
             version: u64,
         }
         let newer =
             serde_json::from_slice::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
-        let said = format!(
-            "{} can't be understood: {}",
-            self.path.display(),
-            describe(error)
-        );
+        let said = format!("{} can't be understood: {}", self.path.display(), what);
         Error::failed(said).hint(match newer {
             true => "it was left as it is; it was written by a newer llamactl: update this one",
             false => {
