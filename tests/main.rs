@@ -4,6 +4,7 @@
 
 mod support;
 
+mod profiles;
 mod support_works;
 mod token;
 mod usage;

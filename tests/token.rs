@@ -642,14 +642,14 @@ fn a_name_is_kept_replaced_or_refused() {
     named(KEY, "grüße-✓")
         .stderr("created profile grüße-✓ and made it current\n")
         .run();
-    let names: Vec<(Value, Value)> = profiles(&sandbox)
+    let kept: Vec<(Value, Value)> = profiles(&sandbox)
         .as_array()
         .expect("a list")
         .iter()
         .map(|p| (p["name"].clone(), p["api_key"].clone()))
         .collect();
     let expected = [("work", OTHER_KEY), ("other", OTHER_KEY), ("grüße-✓", KEY)];
-    assert_eq!(names, expected.map(|(n, k)| (json!(n), json!(k))));
+    assert_eq!(kept, expected.map(|(n, k)| (json!(n), json!(k))));
 
     // What a login made stays.
     let login = json!({

@@ -27,141 +27,144 @@ fn rows() -> Vec<(Vec<&'static str>, &'static Command)> {
     found
 }
 
+/// A line, and the error and the hint that it gets.
+const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
+    // Words that are no command.
+    (
+        "auht get",
+        "unknown command 'llamactl auht'",
+        "did you mean `llamactl auth`?",
+    ),
+    (
+        "auth tokne",
+        "unknown command 'llamactl auth tokne'",
+        "did you mean `llamactl auth token`?",
+    ),
+    (
+        "auth zzz",
+        "unknown command 'llamactl auth zzz'",
+        "see `llamactl auth --help`",
+    ),
+    (
+        "zzz",
+        "unknown command 'llamactl zzz'",
+        "see `llamactl --help`",
+    ),
+    (
+        "inject",
+        "unknown command 'llamactl inject'",
+        "did you mean `llamactl auth inject`?",
+    ),
+    // A command below a group is written in full: one more may come.
+    (
+        "auth stat",
+        "unknown command 'llamactl auth stat'",
+        "did you mean `llamactl auth status`?",
+    ),
+    // Options.
+    (
+        "--versoin",
+        "unknown option '--versoin' of `llamactl`",
+        "did you mean `--version`?",
+    ),
+    (
+        "auth get --outptu json",
+        "unknown option '--outptu' of `llamactl auth get`",
+        "did you mean `--output`?",
+    ),
+    (
+        "auth get --nothing-like-it",
+        "unknown option '--nothing-like-it' of `llamactl auth get`",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "auth get -x",
+        "unknown option '-x'",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "auth get --version",
+        "unknown option '--version' of `llamactl auth get`",
+        "see `llamactl auth get --help`",
+    ),
+    // Values.
+    (
+        "auth get -o",
+        "option '--output' is missing its value",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "auth token --api-key --project p",
+        "option '--api-key' is missing its value",
+        "see `llamactl auth token --help`",
+    ),
+    (
+        "auth token --api-key-file=",
+        "option '--api-key-file' is empty",
+        "see `llamactl auth token --help`",
+    ),
+    (
+        "auth get -o xml",
+        "option '--output' takes text, json or yaml",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "auth get -o=",
+        "option '--output' takes text, json or yaml",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "auth token --no-verify=yes",
+        "option '--no-verify' takes no value",
+        "see `llamactl auth token --help`",
+    ),
+    (
+        "auth get --verbose=yes",
+        "option '--verbose' takes no value",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "deployments logs app --tail many",
+        "option '--tail' takes a whole number",
+        "see `llamactl deployments logs --help`",
+    ),
+    (
+        "deployments logs app --tail=-1",
+        "option '--tail' takes a whole number",
+        "see `llamactl deployments logs --help`",
+    ),
+    // Arguments.
+    (
+        "auth get a b",
+        "`llamactl auth get` takes no further argument",
+        "see `llamactl auth get --help`",
+    ),
+    (
+        "config x",
+        "`llamactl config` takes no further argument",
+        "see `llamactl config --help`",
+    ),
+    (
+        "deployments history",
+        "NAME is missing",
+        "see `llamactl deployments history --help`",
+    ),
+    (
+        "environments add ftp://host",
+        "the address must begin with https:// or http://",
+        "an environment is the base address of a control plane, such as https://llama.example.com",
+    ),
+    (
+        "environments add https://me:hunter2@host",
+        "the address must not have a user or a password in it",
+        "an environment is the base address of a control plane, such as https://llama.example.com",
+    ),
+];
+
 #[test]
 fn what_is_not_understood_is_an_error_of_two_lines() {
     let sandbox = Sandbox::new();
-    for (line, error, hint) in [
-        // Words that are no command.
-        (
-            "auht get",
-            "unknown command 'llamactl auht'",
-            "did you mean `llamactl auth`?",
-        ),
-        (
-            "auth tokne",
-            "unknown command 'llamactl auth tokne'",
-            "did you mean `llamactl auth token`?",
-        ),
-        (
-            "auth zzz",
-            "unknown command 'llamactl auth zzz'",
-            "see `llamactl auth --help`",
-        ),
-        (
-            "zzz",
-            "unknown command 'llamactl zzz'",
-            "see `llamactl --help`",
-        ),
-        (
-            "inject",
-            "unknown command 'llamactl inject'",
-            "did you mean `llamactl auth inject`?",
-        ),
-        // A command below a group is written in full: one more may come.
-        (
-            "auth stat",
-            "unknown command 'llamactl auth stat'",
-            "did you mean `llamactl auth status`?",
-        ),
-        // Options.
-        (
-            "--versoin",
-            "unknown option '--versoin' of `llamactl`",
-            "did you mean `--version`?",
-        ),
-        (
-            "auth get --outptu json",
-            "unknown option '--outptu' of `llamactl auth get`",
-            "did you mean `--output`?",
-        ),
-        (
-            "auth get --nothing-like-it",
-            "unknown option '--nothing-like-it' of `llamactl auth get`",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "auth get -x",
-            "unknown option '-x'",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "auth get --version",
-            "unknown option '--version' of `llamactl auth get`",
-            "see `llamactl auth get --help`",
-        ),
-        // Values.
-        (
-            "auth get -o",
-            "option '--output' is missing its value",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "auth token --api-key --project p",
-            "option '--api-key' is missing its value",
-            "see `llamactl auth token --help`",
-        ),
-        (
-            "auth token --api-key-file=",
-            "option '--api-key-file' is empty",
-            "see `llamactl auth token --help`",
-        ),
-        (
-            "auth get -o xml",
-            "option '--output' takes text, json or yaml",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "auth get -o=",
-            "option '--output' takes text, json or yaml",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "auth token --no-verify=yes",
-            "option '--no-verify' takes no value",
-            "see `llamactl auth token --help`",
-        ),
-        (
-            "auth get --verbose=yes",
-            "option '--verbose' takes no value",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "deployments logs app --tail many",
-            "option '--tail' takes a whole number",
-            "see `llamactl deployments logs --help`",
-        ),
-        (
-            "deployments logs app --tail=-1",
-            "option '--tail' takes a whole number",
-            "see `llamactl deployments logs --help`",
-        ),
-        // Arguments.
-        (
-            "auth get a b",
-            "`llamactl auth get` takes no further argument",
-            "see `llamactl auth get --help`",
-        ),
-        (
-            "config x",
-            "`llamactl config` takes no further argument",
-            "see `llamactl config --help`",
-        ),
-        (
-            "deployments history",
-            "NAME is missing",
-            "see `llamactl deployments history --help`",
-        ),
-        (
-            "environments add ftp://host",
-            "the address must begin with https:// or http://",
-            "an environment is the base address of a control plane, such as https://llama.example.com",
-        ),
-        (
-            "environments add https://me:hunter2@host",
-            "the address must not have a user or a password in it",
-            "an environment is the base address of a control plane, such as https://llama.example.com",
-        ),
-    ] {
+    for (line, error, hint) in MISUNDERSTOOD {
         let said = format!("error: {error}\nhint: {hint}\n");
         sandbox.cmd(line).code(2).stderr(&said).run();
     }

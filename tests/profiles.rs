@@ -1,0 +1,1001 @@
+//! Profiles, environments, projects and organizations: listed, chosen and deleted, in text, JSON and YAML.
+
+use serde_json::{Value, json};
+
+use crate::support::secrets::{KEY, OTHER_KEY};
+use crate::support::{
+    ControlPlane, Deployment, Reply, STORE, Sandbox, Stub, World, environment, get, profile, store,
+    with,
+};
+
+const BUILT_IN: &str = "https://api.cloud.llamaindex.ai";
+const ORGANIZATIONS: &str = "/api/v1beta1/deployments/organizations";
+const VERSION: &str = "/api/v1beta1/deployments-public/version";
+const PROJECTS: &str = "/api/v1beta1/deployments/list-projects";
+
+/// An address that is stored and never asked.
+const SELF_HOSTED: &str = "https://llama.example.com";
+
+/// Two profiles, `work` (current) and `home`, in an environment that no command of this file asks.
+fn two_profiles() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let work = with(profile("work", "proj-web", KEY), "project_name", "Website");
+    let home = profile("home", "proj-2", OTHER_KEY);
+    sandbox.write_store(&store(&environment(SELF_HOSTED, &[work, home])));
+    sandbox
+}
+
+/// Signed in at a control plane, which the outputs call `[SERVER]`.
+fn at(plane: &ControlPlane) -> Sandbox {
+    let sandbox = Sandbox::new().signed_in(&plane.url());
+    sandbox.knows(plane);
+    sandbox
+}
+
+fn current(sandbox: &Sandbox) -> Value {
+    sandbox.stored()["environments"][0]["current_profile"].clone()
+}
+
+#[test]
+fn auth_get_lists_profiles() {
+    let sandbox = two_profiles();
+    sandbox
+        .cmd("auth get")
+        .stdout(
+            "
+            NAME  API_URL                    PROJECT_ID  ACTIVE  AUTH
+            work  https://llama.example.com  proj-web    yes     token
+            home  https://llama.example.com  proj-2      no      token
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth get -o json")
+        .stdout(
+            r#"
+            [
+              {
+                "name": "work",
+                "api_url": "https://llama.example.com",
+                "project_id": "proj-web",
+                "active": true,
+                "auth_type": "token"
+              },
+              {
+                "name": "home",
+                "api_url": "https://llama.example.com",
+                "project_id": "proj-2",
+                "active": false,
+                "auth_type": "token"
+              }
+            ]
+            "#,
+        )
+        .run();
+    sandbox
+        .cmd("auth get -o yaml")
+        .stdout(
+            "
+            - name: work
+              api_url: https://llama.example.com
+              project_id: proj-web
+              active: true
+              auth_type: token
+            - name: home
+              api_url: https://llama.example.com
+              project_id: proj-2
+              active: false
+              auth_type: token
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth get home")
+        .stdout(
+            "
+            NAME  API_URL                    PROJECT_ID  ACTIVE  AUTH
+            home  https://llama.example.com  proj-2      no      token
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth get home -o yaml")
+        .stdout(
+            "
+            name: home
+            api_url: https://llama.example.com
+            project_id: proj-2
+            active: false
+            auth_type: token
+            ",
+        )
+        .run();
+    let one = sandbox.cmd("auth get home -o json").any_stdout().run();
+    assert_eq!(one.json()["name"], "home");
+    sandbox
+        .cmd("auth get nobody -o json")
+        .code(1)
+        .stderr(
+            "
+            error: there is no profile 'nobody' in https://llama.example.com
+            hint: there are: work, home
+            ",
+        )
+        .run();
+    assert!(
+        !sandbox.exists(STORE.to_string() + ".lock"),
+        "a read locks nothing"
+    );
+}
+
+#[test]
+fn nothing_is_listed_as_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .cmd("auth get")
+        .stderr(
+            "
+            no profiles in https://api.cloud.llamaindex.ai
+            make one with `llamactl auth token`
+            ",
+        )
+        .run();
+    for format in ["json", "yaml"] {
+        sandbox.cmd("auth get -o").arg(format).stdout("[]\n").run();
+    }
+    sandbox
+        .cmd("auth get work")
+        .code(1)
+        .stderr(
+            "
+            error: there is no profile 'work' in https://api.cloud.llamaindex.ai
+            hint: sign in with `llamactl auth token`
+            ",
+        )
+        .run();
+    for line in ["auth use", "auth logout"] {
+        sandbox
+            .cmd(line)
+            .code(1)
+            .stderr(
+                "
+                error: there are no profiles in https://api.cloud.llamaindex.ai
+                hint: sign in with `llamactl auth token`
+                ",
+            )
+            .run();
+    }
+    assert_eq!(sandbox.home_tree(), Vec::<String>::new());
+
+    let plane = ControlPlane::start(World::default().key(KEY));
+    let sandbox = at(&plane);
+    sandbox.cmd("projects get").stderr("no projects\n").run();
+    sandbox
+        .cmd("organizations get")
+        .stderr("no organizations\n")
+        .run();
+    for line in ["projects get -o", "organizations get -o"] {
+        for format in ["json", "yaml"] {
+            sandbox.cmd(line).arg(format).stdout("[]\n").run();
+        }
+    }
+}
+
+#[test]
+fn auth_use_chooses_a_profile() {
+    let sandbox = two_profiles();
+    sandbox
+        .cmd("auth use home")
+        .stderr("the current profile is home\n")
+        .run();
+    assert_eq!(current(&sandbox), "home");
+    let before = sandbox.read(STORE);
+    sandbox
+        .cmd("auth use nobody")
+        .code(1)
+        .stderr(
+            "
+            error: there is no profile 'nobody' in https://llama.example.com
+            hint: there are: work, home
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth use")
+        .code(2)
+        .stderr(
+            "
+            error: the name of a profile is missing
+            hint: pass one of: work, home
+            ",
+        )
+        .run();
+    // The variable is for one command, not for what is stored.
+    sandbox
+        .cmd("auth use home")
+        .env("LLAMACTL_PROFILE", "work")
+        .stderr("the current profile is home\n")
+        .run();
+    assert_eq!(sandbox.read(STORE), before);
+}
+
+#[test]
+fn auth_logout_deletes_a_profile() {
+    let sandbox = two_profiles();
+    sandbox
+        .cmd("auth logout")
+        .code(2)
+        .stderr(
+            "
+            error: the name of a profile is missing
+            hint: pass one of: work, home
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth logout nobody")
+        .code(1)
+        .stderr(
+            "
+            error: there is no profile 'nobody' in https://llama.example.com
+            hint: there are: work, home
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("auth logout home")
+        .stderr("logged out home\n")
+        .run();
+    assert_eq!(current(&sandbox), "work");
+    sandbox
+        .cmd("auth logout work")
+        .env("LLAMA_CLOUD_API_KEY", KEY)
+        .stderr(
+            "
+            logged out work
+            no profile is current now
+            warning: LLAMA_CLOUD_API_KEY is still set; commands go on using it
+            ",
+        )
+        .run();
+    assert_eq!(sandbox.stored(), store(&environment(SELF_HOSTED, &[])));
+    assert!(!sandbox.read(STORE).contains("llx-"));
+}
+
+#[test]
+fn config_shows_what_is_current() {
+    let sandbox = two_profiles();
+    sandbox
+        .cmd("config")
+        .stdout(
+            "
+            environment:  https://llama.example.com
+            profile:      work
+            project:      Website (proj-web)
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("config -o json")
+        .stdout(
+            r#"
+            {
+              "environment": "https://llama.example.com",
+              "profile": "work",
+              "project_id": "proj-web",
+              "project_name": "Website"
+            }
+            "#,
+        )
+        .run();
+    sandbox
+        .cmd("config -o yaml")
+        .stdout(
+            "
+            environment: https://llama.example.com
+            profile: work
+            project_id: proj-web
+            project_name: Website
+            ",
+        )
+        .run();
+    sandbox.cmd("auth use home").any_stderr().run();
+    sandbox
+        .cmd("config")
+        .stdout(
+            "
+            environment:  https://llama.example.com
+            profile:      home
+            project:      proj-2
+            ",
+        )
+        .run();
+    // It shows what is stored; no variable counts.
+    let nobody = Sandbox::new();
+    nobody
+        .cmd("config")
+        .env("LLAMA_CLOUD_API_KEY", KEY)
+        .env("LLAMA_AGENTS_PROJECT_ID", "p")
+        .env("LLAMA_CLOUD_BASE_URL", SELF_HOSTED)
+        .stdout(
+            "
+            environment:  https://api.cloud.llamaindex.ai
+            profile:      (none)
+            project:      (none)
+            ",
+        )
+        .run();
+    nobody
+        .cmd("config -o json")
+        .stdout(
+            r#"
+            {
+              "environment": "https://api.cloud.llamaindex.ai",
+              "profile": null,
+              "project_id": null,
+              "project_name": null
+            }
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn environments_are_added_listed_chosen_and_deleted() {
+    let plane = ControlPlane::start(World::populated(KEY));
+    let open = ControlPlane::start(World::open());
+    let sandbox = Sandbox::new();
+    sandbox.knows(&plane);
+    sandbox.knows_as("OPEN", &open);
+    let line = |verb: &str, url: &str| sandbox.cmd("environments").arg(verb).arg(url);
+    line("add", &plane.url())
+        .stderr("added environment [SERVER], which needs an API key, and made it current\n")
+        .run();
+    let first = with(
+        environment("[SERVER]", &[]),
+        "capabilities",
+        json!(["organizations"]),
+    );
+    assert_eq!(sandbox.stored(), store(&first));
+    assert_eq!(plane.server().lines(), [format!("GET {VERSION}")]);
+    line("add", &(open.url() + "/"))
+        .stderr("added environment [OPEN], which needs no API key, and made it current\n")
+        .run();
+    let listed = json!([
+        {"api_url": BUILT_IN, "requires_auth": true, "active": false},
+        {"api_url": "[SERVER]", "requires_auth": true, "active": false},
+        {"api_url": "[OPEN]", "requires_auth": false, "active": true},
+    ]);
+    let output = sandbox.cmd("environments get -o json").any_stdout().run();
+    let shown: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(shown, listed);
+    sandbox
+        .cmd("environments get")
+        .stdout_has("API_URL ")
+        .stdout_has("REQUIRES_AUTH  ACTIVE\n")
+        .run();
+    line("get", &open.url())
+        .arg("-oyaml")
+        .stdout("api_url: [OPEN]\nrequires_auth: false\nactive: true\n")
+        .run();
+
+    // Where there is a profile, going back says which.
+    sandbox
+        .cmd("environments use")
+        .arg(plane.url())
+        .stderr("the current environment is [SERVER]\nno profile is current there\n")
+        .run();
+    sandbox
+        .cmd("auth token --project proj-web --api-key")
+        .arg(KEY)
+        .any_stderr()
+        .run();
+    line("use", BUILT_IN)
+        .stderr(&format!(
+            "the current environment is {BUILT_IN}\nno profile is current there\n"
+        ))
+        .run();
+    let before = plane.server().lines().len();
+    line("use", &plane.url())
+        .stderr(
+            "
+            the current environment is [SERVER]
+            the current profile there is llx-01****mnop
+            ",
+        )
+        .run();
+    assert_eq!(plane.server().lines().len(), before, "use asks nobody");
+
+    // Adding it again keeps its profiles.
+    line("add", &plane.url()).any_stderr().run();
+    assert_eq!(current(&sandbox), "llx-01****mnop");
+
+    line("delete", &plane.url())
+        .stderr(&format!(
+            "logged out llx-01****mnop\ndeleted environment [SERVER]\nthe current environment is {BUILT_IN}\n"
+        ))
+        .run();
+    line("delete", &open.url())
+        .stderr("deleted environment [OPEN]\n")
+        .run();
+    assert_eq!(
+        sandbox.stored(),
+        json!({"version": 1, "current_environment": null, "environments": []})
+    );
+    assert!(!sandbox.read(STORE).contains("llx-"));
+}
+
+#[test]
+fn the_built_in_environment_stays() {
+    let sandbox = Sandbox::new();
+    let table = "
+        API_URL                          REQUIRES_AUTH  ACTIVE
+        https://api.cloud.llamaindex.ai  yes            yes
+        ";
+    sandbox.cmd("environments get").stdout(table).run();
+    sandbox.write_store(&store(&environment(
+        BUILT_IN,
+        &[profile("work", "p", KEY), profile("home", "p", OTHER_KEY)],
+    )));
+    sandbox
+        .cmd("environments delete https://API.cloud.llamaindex.ai:443/")
+        .stderr(
+            "
+            logged out work
+            logged out home
+            https://api.cloud.llamaindex.ai is built in and stays; its profiles are gone
+            ",
+        )
+        .run();
+    sandbox.cmd("environments get").stdout(table).run();
+    assert_eq!(
+        sandbox.stored(),
+        json!({"version": 1, "current_environment": null, "environments": []})
+    );
+}
+
+#[test]
+fn environments_that_are_none() {
+    let sandbox = two_profiles();
+    let before = sandbox.read(STORE);
+    for verb in ["get", "use", "delete"] {
+        sandbox
+            .cmd("environments")
+            .arg(verb)
+            .arg("https://elsewhere.example")
+            .code(1)
+            .stderr(
+                "
+                error: there is no environment https://elsewhere.example
+                hint: `llamactl environments add` adds one; there are: https://api.cloud.llamaindex.ai, https://llama.example.com
+                ",
+            )
+            .run();
+    }
+    for verb in ["use", "delete"] {
+        sandbox
+            .cmd("environments")
+            .arg(verb)
+            .code(2)
+            .stderr(
+                "
+                error: the address of an environment is missing
+                hint: pass one of: https://api.cloud.llamaindex.ai, https://llama.example.com
+                ",
+            )
+            .run();
+    }
+    sandbox
+        .cmd("environments add")
+        .code(2)
+        .stderr(
+            "
+            error: the address of a control plane is missing
+            hint: pass it: `llamactl environments add URL`
+            ",
+        )
+        .run();
+    assert_eq!(sandbox.read(STORE), before);
+}
+
+#[test]
+fn a_server_that_is_no_control_plane_is_not_added() {
+    for (reply, said) in [
+        (
+            Reply::html(200, "<html>"),
+            "[SERVER] does not answer as a control plane: it answered with an HTML page",
+        ),
+        (
+            Reply::json(200, "{}"),
+            "[SERVER] does not answer as a control plane: its answer lacks the field 'version'",
+        ),
+        (
+            Reply::detail(404, "Not Found"),
+            "[SERVER] does not answer as a control plane: it has no such endpoint (404)",
+        ),
+        (Reply::status(500), "[SERVER] is in trouble (500)"),
+    ] {
+        let stub = Stub::new();
+        stub.expect(get(VERSION).reply(reply));
+        let sandbox = Sandbox::new();
+        sandbox.knows(&stub);
+        sandbox
+            .cmd("environments add")
+            .arg(stub.url())
+            .code(3)
+            .stderr_has(&format!("error: {said}\nhint: "))
+            .run();
+        assert_eq!(sandbox.home_tree(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_server_says_of_itself_is_stored_and_may_warn() {
+    let mut world = World::default();
+    world.min_llamactl_version = Some("9.1".to_string());
+    world.capabilities = vec!["\u{1b}[31mred".to_string()];
+    let plane = ControlPlane::start(world);
+    let sandbox = Sandbox::new();
+    sandbox.knows(&plane);
+    sandbox
+        .cmd("environments add")
+        .arg(plane.url())
+        .stderr(
+            "
+            added environment [SERVER], which needs an API key, and made it current
+            warning: the server asks for llamactl 9.1 or newer; this one does what 0.10.4 does
+            ",
+        )
+        .run();
+    let known = with(
+        environment("[SERVER]", &[]),
+        "capabilities",
+        json!(["[31mred"]),
+    );
+    let known = with(known, "min_llamactl_version", "9.1");
+    assert_eq!(sandbox.stored(), store(&known));
+}
+
+#[test]
+fn projects_get_lists_projects() {
+    let plane = ControlPlane::start(World::populated(KEY));
+    let sandbox = at(&plane);
+    sandbox
+        .cmd("projects get")
+        .stdout(
+            "
+            NAME          PROJECT_ID     DEPLOYMENTS  ACTIVE
+            Website       proj-web       2            yes
+            Support desk  proj-support   1            no
+            Research      proj-research  1            no
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("projects get --org org-labs -o json")
+        .stdout(
+            r#"
+            [
+              {
+                "project_id": "proj-research",
+                "project_name": "Research",
+                "deployment_count": 1,
+                "active": false
+              }
+            ]
+            "#,
+        )
+        .run();
+    sandbox
+        .cmd("projects get proj-support -o yaml")
+        .stdout(
+            "
+            project_id: proj-support
+            project_name: \"Support desk\"
+            deployment_count: 1
+            active: false
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("projects get proj-support")
+        .stdout(
+            "
+            NAME          PROJECT_ID    DEPLOYMENTS  ACTIVE
+            Support desk  proj-support  1            no
+            ",
+        )
+        .run();
+    for (line, code, said) in [
+        (
+            "projects get nothing",
+            1,
+            "error: the project nothing is not among those of [SERVER] that can be seen\nhint: `llamactl projects get` lists them\n",
+        ),
+        ("projects get --org org-none", 0, "no projects\n"),
+    ] {
+        sandbox.cmd(line).code(code).stderr(said).run();
+    }
+    // One request each, whatever is asked.
+    let lines = plane.server().lines();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(lines[1], format!("GET {PROJECTS}?org_id=org-labs"));
+    for arguments in [["projects", "get", ""], ["projects", "get", "--org="]] {
+        sandbox
+            .args(arguments)
+            .code(2)
+            .stderr_has("is empty\n")
+            .run();
+    }
+}
+
+#[test]
+fn projects_use_changes_the_profile_s_project() {
+    let plane = ControlPlane::start(World::populated(KEY));
+    let sandbox = at(&plane);
+    sandbox
+        .cmd("projects use proj-support")
+        .stderr("the profile work works on project Support desk (proj-support) now\n")
+        .run();
+    let changed = with(
+        profile("work", "proj-support", KEY),
+        "project_name",
+        "Support desk",
+    );
+    let expected = store(&environment("[SERVER]", &[changed]));
+    assert_eq!(sandbox.stored(), expected);
+    sandbox
+        .cmd("projects use nothing")
+        .code(1)
+        .stderr(
+            "
+            error: the project nothing is not among those of [SERVER] that can be seen
+            hint: `llamactl projects get` lists them
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("projects use proj-support --org org-labs")
+        .code(1)
+        .any_stderr()
+        .run();
+    sandbox
+        .cmd("projects use")
+        .code(2)
+        .stderr(
+            "
+            error: there are several projects to choose from
+            hint: pass the project's ID with one of: proj-web (Website), proj-support (Support desk), proj-research (Research)
+            ",
+        )
+        .run();
+    // It changes what is stored: variables do not stand in for that.
+    sandbox
+        .cmd("projects use proj-support")
+        .env("LLAMA_CLOUD_API_KEY", OTHER_KEY)
+        .env("LLAMA_AGENTS_PROJECT_ID", "p")
+        .env("LLAMA_CLOUD_BASE_URL", "http://nowhere.invalid")
+        .stderr("the profile work works on project Support desk (proj-support) now\n")
+        .run();
+    assert_eq!(sandbox.stored(), expected);
+    sandbox
+        .cmd("projects use --org org-labs")
+        .stderr("the profile work works on project Research (proj-research) now\n")
+        .run();
+    Sandbox::new()
+        .cmd("projects use p")
+        .code(4)
+        .stderr(
+            "
+            error: no profile is current in https://api.cloud.llamaindex.ai
+            hint: sign in with `llamactl auth token`
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn another_profile_than_the_current_one() {
+    let plane = ControlPlane::start(World::populated(KEY).key(OTHER_KEY));
+    let sandbox = at(&plane);
+    let work = profile("work", "proj-web", KEY);
+    let home = profile("home", "proj-support", OTHER_KEY);
+    sandbox.write_store(&store(&environment(
+        &plane.url(),
+        &[work.clone(), home.clone()],
+    )));
+    let active = |run: crate::support::Run| {
+        let projects = run.any_stdout().run().json();
+        let mut all = projects.as_array().expect("a list").iter();
+        let found = all.find(|p| p["active"] == true);
+        found.expect("an active project")["project_id"].clone()
+    };
+    let list = || sandbox.cmd("projects get -o json");
+    assert_eq!(active(list()), "proj-web");
+    assert_eq!(active(list().arg("--profile").arg("home")), "proj-support");
+    assert_eq!(
+        active(list().env("LLAMACTL_PROFILE", "home")),
+        "proj-support"
+    );
+    assert_eq!(
+        active(list().env("LLAMACTL_PROFILE", "home").arg("--profile=work")),
+        "proj-web"
+    );
+    let keys: Vec<String> = plane
+        .server()
+        .requests()
+        .iter()
+        .filter_map(|r| r.bearer().map(str::to_string))
+        .collect();
+    assert_eq!(keys, [KEY, OTHER_KEY, OTHER_KEY, KEY]);
+    list()
+        .arg("--profile=nobody")
+        .code(4)
+        .stderr(
+            "
+            error: there is no profile 'nobody' in [SERVER]
+            hint: choose one with `llamactl auth use`; `llamactl auth get` lists them
+            ",
+        )
+        .run();
+    list()
+        .env("LLAMACTL_PROFILE", "nobody")
+        .code(4)
+        .stderr(
+            "
+            error: there is no profile in [SERVER] by the name in LLAMACTL_PROFILE
+            hint: choose one with `llamactl auth use`; `llamactl auth get` lists them
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("projects use proj-research --profile home")
+        .stderr("the profile home works on project Research (proj-research) now\n")
+        .run();
+    let home = with(
+        with(home, "project_id", "proj-research"),
+        "project_name",
+        "Research",
+    );
+    assert_eq!(
+        sandbox.stored(),
+        store(&environment("[SERVER]", &[work, home]))
+    );
+}
+
+#[test]
+fn organizations_get_lists_organizations() {
+    let plane = ControlPlane::start(World::populated(KEY));
+    let sandbox = at(&plane);
+    sandbox
+        .cmd("organizations get")
+        .stdout(
+            "
+            NAME       ORG_ID    DEFAULT  ACTIVE
+            Acme       org-acme  yes      yes
+            Acme Labs  org-labs  no       no
+            ",
+        )
+        .run();
+    sandbox
+        .cmd("organizations get -o json")
+        .stdout(
+            r#"
+            [
+              {
+                "org_id": "org-acme",
+                "org_name": "Acme",
+                "is_default": true,
+                "active": true
+              },
+              {
+                "org_id": "org-labs",
+                "org_name": "Acme Labs",
+                "is_default": false,
+                "active": false
+              }
+            ]
+            "#,
+        )
+        .run();
+    sandbox
+        .cmd("organizations get -o yaml")
+        .stdout(
+            "
+            - org_id: org-acme
+              org_name: Acme
+              is_default: true
+              active: true
+            - org_id: org-labs
+              org_name: \"Acme Labs\"
+              is_default: false
+              active: false
+            ",
+        )
+        .run();
+    let once = format!("GET {ORGANIZATIONS}");
+    assert_eq!(plane.server().lines(), [once.as_str(); 3]);
+}
+
+#[test]
+fn a_server_without_organizations() {
+    let mut world = World::populated(KEY);
+    world.capabilities.clear();
+    let plane = ControlPlane::start(world);
+    let sandbox = at(&plane);
+    let warning = "warning: this server does not support organizations\n";
+    sandbox.cmd("organizations get").stderr(warning).run();
+    for format in ["json", "yaml"] {
+        sandbox
+            .cmd("organizations get -o")
+            .arg(format)
+            .stdout("[]\n")
+            .run();
+    }
+    // The same answer of a server that says it has them is an error.
+    let stub = Stub::new();
+    stub.expect(
+        get(ORGANIZATIONS)
+            .bearer(KEY)
+            .reply(Reply::detail(404, "Not Found")),
+    )
+    .expect(get(VERSION).json(
+        200,
+        r#"{"version": "1", "capabilities": ["organizations"]}"#,
+    ));
+    let sandbox = Sandbox::new().signed_in(&stub.url());
+    sandbox.knows(&stub);
+    sandbox
+        .cmd("organizations get")
+        .code(3)
+        .stderr(
+            "
+            error: [SERVER] does not answer as a control plane: it has no such endpoint (404)
+            hint: check the address; `llamactl environments get` lists the stored ones
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn a_refused_key_ends_with_4() {
+    let plane = ControlPlane::start(World::populated(OTHER_KEY));
+    let sandbox = at(&plane);
+    let before = sandbox.read(STORE);
+    for line in [
+        "projects get",
+        "projects get x -o json",
+        "projects use proj-web",
+        "organizations get -o yaml",
+    ] {
+        sandbox
+            .cmd(line)
+            .code(4)
+            .stderr(
+                "
+                error: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key
+                hint: sign in with a valid key: `llamactl auth token`
+                ",
+            )
+            .run();
+    }
+    assert_eq!(sandbox.read(STORE), before);
+}
+
+#[test]
+fn a_profile_without_the_key_that_its_server_wants() {
+    let sandbox = two_profiles();
+    let bare = with(profile("bare", "p", KEY), "api_key", Value::Null);
+    sandbox.write_store(&store(&environment(SELF_HOSTED, &[bare])));
+    for line in ["projects get", "organizations get", "projects use p"] {
+        sandbox
+            .cmd(line)
+            .code(4)
+            .stderr(
+                "
+                error: the profile 'bare' has no API key, and https://llama.example.com asks for one
+                hint: sign in with `llamactl auth token`
+                ",
+            )
+            .run();
+    }
+}
+
+#[test]
+fn a_server_that_needs_no_key_can_be_looked_at() {
+    let world = World::open().project("proj-web", "Website", "default");
+    let plane = ControlPlane::start(world.deployment(Deployment::new("proj-web", "search")));
+    let sandbox = Sandbox::new();
+    sandbox.knows(&plane);
+    sandbox
+        .cmd("environments add")
+        .arg(plane.url())
+        .any_stderr()
+        .run();
+    sandbox
+        .cmd("projects get")
+        .stdout(
+            "
+            NAME     PROJECT_ID  DEPLOYMENTS  ACTIVE
+            Website  proj-web    1            no
+            ",
+        )
+        .run();
+    assert!(
+        plane
+            .server()
+            .requests()
+            .iter()
+            .all(|r| r.bearer().is_none())
+    );
+    sandbox.cmd("auth token").any_stderr().run();
+    sandbox
+        .cmd("projects use later")
+        .stderr(
+            "
+            warning: [SERVER] has no deployment in that project yet
+            the profile default works on project later now
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn what_servers_and_files_say_can_t_play_tricks_on_the_terminal() {
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2Jred\u{202e}\nline\u{9b}";
+    let shown = "]0;owned[2Jred line";
+    let mut world = World::populated(KEY);
+    world.projects.truncate(1);
+    world.projects[0].name = Some(evil.to_string());
+    world.organizations = vec![json!({"org_id": evil, "org_name": evil})];
+    let plane = ControlPlane::start(world);
+    let sandbox = at(&plane);
+    let named = profile(evil, "proj-web", KEY);
+    let named = with(named, "project_name", evil);
+    sandbox.write_store(&store(&environment(&plane.url(), &[named])));
+
+    for line in [
+        "projects get",
+        "organizations get",
+        "auth get",
+        "config",
+        "auth use",
+        "auth use nobody",
+        "projects get -o json",
+        "projects get -o yaml",
+        "organizations get -o json",
+        "organizations get -o yaml",
+        "auth get -o json",
+        "auth get -o yaml",
+        "config -o json",
+        "config -o yaml",
+        "projects use proj-web",
+    ] {
+        let output = sandbox.cmd(line).anything().run();
+        for text in [&output.stdout, &output.stderr] {
+            let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(harmful), "{line}: {text:?}");
+        }
+        if line.ends_with("json") {
+            // To a program it is what it was.
+            let name = match output.json() {
+                Value::Array(items) => items[0].clone(),
+                whole => whole,
+            };
+            let fields = ["project_name", "org_name", "name"];
+            let found = fields.iter().find_map(|field| name.get(field));
+            assert_eq!(found, Some(&json!(evil)), "{line}");
+        } else if !line.ends_with("yaml") {
+            let all = format!("{}{}", output.stdout, output.stderr);
+            assert!(all.contains(shown), "{line}: {all}");
+        }
+    }
+    // An error body is no better.
+    let stub = Stub::new();
+    let detail = json!({"detail": format!("{evil}{}", "x".repeat(5000))}).to_string();
+    stub.expect(get(PROJECTS).bearer(KEY).json(403, &detail));
+    let sandbox = Sandbox::new().signed_in(&stub.url());
+    sandbox.knows(&stub);
+    let output = sandbox.cmd("projects get").code(4).stderr_has(shown).run();
+    assert!(output.stderr.len() < 600 && output.stderr.lines().count() == 2);
+}
