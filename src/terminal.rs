@@ -11,9 +11,11 @@ use crate::secret::Secret;
 use crate::signals;
 use crate::vars::Vars;
 
-/// Writes one line to standard error.
+/// Writes one line to standard error, in one piece: several processes may share it.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes a warning to standard error.
@@ -44,6 +46,10 @@ pub fn is_interactive(vars: Vars) -> bool {
 pub fn ask_secret(question: &str) -> Result<Secret> {
     let _restored = signals::restore_terminal_when_killed();
     let answer = rpassword::prompt_password(format!("{question}: "));
+    if answer.is_err() {
+        // Enter ends the prompt's line; the end of the input does not.
+        say("");
+    }
     answer.map(Secret::new).map_err(|e| unasked(&e))
 }
 
@@ -55,7 +61,8 @@ pub fn ask_line(question: &str, default: Option<&str>) -> Result<String> {
     let _restored = signals::restore_terminal_when_killed();
     let default_shown = default.map_or(String::new(), |text| format!(" [{}]", plain(text)));
     let mut err = io::stderr().lock();
-    let _ = write!(err, "{question}{default_shown}: ");
+    // In one piece, or what is typed meanwhile is shown in the middle of it.
+    let _ = err.write_all(format!("{question}{default_shown}: ").as_bytes());
     let _ = err.flush();
     let mut line = String::new();
     let read = io::stdin()
