@@ -6,5 +6,6 @@ mod support;
 
 mod profiles;
 mod support_works;
+mod terminal;
 mod token;
 mod usage;
