@@ -5,6 +5,7 @@
 mod support;
 
 mod profiles;
+mod store;
 mod support_works;
 mod terminal;
 mod token;
