@@ -1,5 +1,6 @@
 //! All that a command may touch: the variables, the store, the way to servers, and the person at the terminal.
 
+use crate::credentials::{Ask, Credentials, Given, resolve};
 use crate::error::Result;
 use crate::http::Http;
 use crate::store::{Store, StoreFile};
@@ -24,6 +25,30 @@ impl App {
         let found = StoreFile::locate(self.vars)?.read()?;
         terminal::warn_all(&found.warnings);
         Ok(found.store)
+    }
+
+    /// The key, project and server to work with, from an option, the variables or a profile; what the user should know of
+    /// the choice is said, also where there is none.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn credentials(&self, ask: &Ask) -> Result<Credentials> {
+        self.choose(ask, &Given::read(self.vars)?)
+    }
+
+    /// The same for commands that manage what is stored: from the profile alone.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn stored_credentials(&self, ask: &Ask) -> Result<Credentials> {
+        self.choose(ask, &Given::of_stored(self.vars)?)
+    }
+
+    fn choose(&self, ask: &Ask, given: &Given) -> Result<Credentials> {
+        let mut warnings = Vec::new();
+        let outcome = resolve(ask, given, || self.profiles(), &mut warnings);
+        terminal::warn_all(&warnings);
+        outcome
     }
 
     /// Changes the profiles under the store's lock.

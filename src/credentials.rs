@@ -3,8 +3,12 @@
 //! The order is: a flag beats a variable beats the profile. A stored key never goes to another address than its own.
 //! The decision is a pure function; only reading the variables and the store around it is IO.
 
+#[cfg(test)]
+mod tests;
+
 use crate::address::ApiUrl;
 use crate::error::{Error, Result};
+use crate::http::api::Whose;
 use crate::input;
 use crate::secret::Secret;
 use crate::store::{Environment, Profile, Store};
@@ -54,6 +58,8 @@ pub struct Ask<'a> {
     pub project: Option<&'a str>,
     /// Whether it can't work without a project.
     pub needs_project: bool,
+    /// Whether the key itself is handed on, so that the tokens of a login do not stand in for it.
+    pub needs_key: bool,
     /// Whether half of the variables is an error: it deletes, or hands the credentials on.
     pub strict: bool,
 }
@@ -86,8 +92,6 @@ pub struct Credentials {
     pub profile: Option<Sourced<Profile>>,
     /// What is set and does not count.
     pub shadowed: Vec<Shadowed>,
-    /// What the user should know: sentences without a full stop.
-    pub warnings: Vec<String>,
 }
 
 impl Given {
@@ -104,16 +108,59 @@ impl Given {
             profile: vars.text(vars::PROFILE)?,
         })
     }
+
+    /// Reads the one variable that counts for commands that manage what is stored: which profile is meant.
+    ///
+    /// # Errors
+    /// Usage, where it is not UTF-8.
+    pub fn of_stored(vars: Vars) -> Result<Given> {
+        Ok(Given {
+            profile: vars.text(vars::PROFILE)?,
+            ..Given::default()
+        })
+    }
+
+    /// All that are set but [`vars::USE_PROFILE`], as they can be shown.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shadowed> {
+        // Nobody checked it: it may hold a password.
+        let address = self
+            .base_url
+            .as_ref()
+            .map(|text| match ApiUrl::parse(text) {
+                Ok(url) => url.to_string(),
+                Err(why) => format!("({why})"),
+            });
+        let masked = self
+            .key
+            .as_ref()
+            .map(|key| Secret::new(key.trim().to_string()).masked());
+        [
+            ("environment", vars::BASE_URL, address),
+            ("profile", vars::PROFILE, self.profile.clone()),
+            ("project_id", vars::PROJECT, self.project.clone()),
+            ("key", vars::API_KEY, masked),
+        ]
+        .into_iter()
+        .filter_map(|(name, variable, value)| {
+            Some(Shadowed {
+                name,
+                value: value?,
+                source: Source::Variable(variable),
+            })
+        })
+        .collect()
+    }
 }
 
 impl Credentials {
-    /// The key as messages name it.
+    /// Whose the key is, for messages.
     #[must_use]
-    pub fn whose(&self) -> String {
+    pub fn whose(&self) -> Whose<'_> {
         match self.key.as_ref().map(|key| &key.source) {
-            Some(Source::Profile(name)) => format!("the API key of the profile '{name}'"),
-            Some(Source::Variable(name)) => format!("the API key in {name}"),
-            _ => "the API key".to_string(),
+            Some(Source::Profile(name)) => Whose::Profile(name),
+            Some(Source::Variable(name)) => Whose::Variable(name),
+            _ => Whose::Given,
         }
     }
 
@@ -124,7 +171,8 @@ impl Credentials {
     }
 }
 
-/// Decides. `store` is called at most once, and only where it is needed or for a warning.
+/// Decides. `store` is called at most once, and only where it is needed or for a warning. What the user should know goes
+/// to `warnings`, also where there is an error: sentences without a full stop.
 ///
 /// # Errors
 /// Usage, where a variable that counts is wrong or, for a strict command, half of a pair; Auth, where there are no
@@ -133,6 +181,7 @@ pub fn resolve(
     ask: &Ask,
     given: &Given,
     store: impl FnOnce() -> Result<Store>,
+    warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
     let ignored = match (ask.profile, &given.use_profile) {
         (Some(_), _) => true,
@@ -141,14 +190,12 @@ pub fn resolve(
     };
     let enough = !ask.needs_project || ask.project.is_some() || given.project.is_some();
     let mut credentials = match &given.key {
-        Some(key) if !ignored && enough => from_variables(ask, given, key, store)?,
+        Some(key) if !ignored && enough => from_variables(ask, given, key, store, warnings)?,
         _ => {
-            let warnings = if ignored {
-                Vec::new()
-            } else {
-                incomplete(ask, given)?
-            };
-            from_profile(ask, given, &store()?, warnings)?
+            if !ignored {
+                incomplete(ask, given, warnings)?;
+            }
+            from_profile(ask, given, &store()?)?
         }
     };
     let unused = unused_variables(given, &credentials);
@@ -158,36 +205,15 @@ pub fn resolve(
 
 /// The variables that are set and did not count.
 fn unused_variables(given: &Given, credentials: &Credentials) -> Vec<Shadowed> {
-    let is_used = |variable: &'static str| {
-        let source = Source::Variable(variable);
-        let used = [
-            Some(&credentials.server.source),
-            credentials.key.as_ref().map(|key| &key.source),
-            credentials.project.as_ref().map(|project| &project.source),
-            credentials.profile.as_ref().map(|profile| &profile.source),
-        ];
-        used.contains(&Some(&source))
-    };
-    let masked = given
-        .key
-        .as_ref()
-        .map(|key| Secret::new(key.trim().to_string()).masked());
-    [
-        ("environment", vars::BASE_URL, given.base_url.clone()),
-        ("profile", vars::PROFILE, given.profile.clone()),
-        ("project_id", vars::PROJECT, given.project.clone()),
-        ("key", vars::API_KEY, masked),
-    ]
-    .into_iter()
-    .filter(|(_, variable, _)| !is_used(variable))
-    .filter_map(|(name, variable, value)| {
-        Some(Shadowed {
-            name,
-            value: value?,
-            source: Source::Variable(variable),
-        })
-    })
-    .collect()
+    let used = [
+        Some(&credentials.server.source),
+        credentials.key.as_ref().map(|key| &key.source),
+        credentials.project.as_ref().map(|project| &project.source),
+        credentials.profile.as_ref().map(|profile| &profile.source),
+    ];
+    let set = given.shown().into_iter();
+    set.filter(|one| !used.contains(&Some(&one.source)))
+        .collect()
 }
 
 /// The stored profile that commands use: the one named, else the environment's current one.
@@ -205,24 +231,21 @@ pub fn stored_profile<'e>(
         None => env.current(),
     };
     found.ok_or_else(|| {
-        let error = Error::auth(match (named, flag) {
-            (Some(name), Some(_)) => {
-                format!(
-                    "there is no profile '{}' in {}",
-                    crate::output::plain(name),
-                    env.api_url
-                )
-            }
-            (Some(_), None) => format!(
-                "there is no profile in {} by the name in {}",
+        let error = Error::auth(match (flag, variable) {
+            (None, None) => format!("no profile is current in {}", env.api_url),
+            (Some(_), _) => format!("no profile in {} has the name in --profile", env.api_url),
+            (None, Some(_)) => format!(
+                "no profile in {} has the name in {}",
                 env.api_url,
                 vars::PROFILE
             ),
-            (None, _) => format!("no profile is current in {}", env.api_url),
         });
-        error.hint(match env.profiles.is_empty() {
-            true => "sign in with `llamactl auth token`",
-            false => "choose one with `llamactl auth use`; `llamactl auth get` lists them",
+        error.hint(match (env.profiles.is_empty(), named) {
+            (true, _) => "sign in with `llamactl auth token`",
+            (false, Some(_)) => "`llamactl auth get` lists the profiles",
+            (false, None) => {
+                "choose one with `llamactl auth use`; `llamactl auth get` lists the profiles"
+            }
         })
     })
 }
@@ -232,6 +255,7 @@ fn from_variables(
     given: &Given,
     key: &str,
     store: impl FnOnce() -> Result<Store>,
+    warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
     let wrong = |name: &str, why: &str| Error::usage(format!("the variable {name} {why}"));
     let key = input::api_key(key).map_err(|why| wrong(vars::API_KEY, why))?;
@@ -256,7 +280,6 @@ fn from_variables(
         }),
         (None, None) => None,
     };
-    let mut warnings = Vec::new();
     let mut shadowed = Vec::new();
     // Only to warn: whatever is wrong with the store is no business of these commands.
     let env = store().map(|store| store.current());
@@ -286,18 +309,16 @@ fn from_variables(
         project,
         profile: None,
         shadowed,
-        warnings,
     })
 }
 
 /// What to say of variables that do not count because others are missing.
-fn incomplete(ask: &Ask, given: &Given) -> Result<Vec<String>> {
+fn incomplete(ask: &Ask, given: &Given, warnings: &mut Vec<String>) -> Result<()> {
     let half = match (&given.key, &given.project) {
         (Some(_), None) => Some((vars::API_KEY, vars::PROJECT)),
         (None, Some(_)) => Some((vars::PROJECT, vars::API_KEY)),
         _ => None,
     };
-    let mut warnings = Vec::new();
     if let Some((set, missing)) = half {
         if ask.strict {
             return Err(
@@ -307,9 +328,7 @@ fn incomplete(ask: &Ask, given: &Given) -> Result<Vec<String>> {
                 )),
             );
         }
-        warnings.push(format!(
-            "{set} is ignored because {missing} is not set; the stored profile is used"
-        ));
+        warnings.push(format!("{set} is ignored because {missing} is not set"));
     }
     if given.base_url.is_some() && given.key.is_none() {
         warnings.push(format!(
@@ -318,15 +337,10 @@ fn incomplete(ask: &Ask, given: &Given) -> Result<Vec<String>> {
             vars::API_KEY
         ));
     }
-    Ok(warnings)
+    Ok(())
 }
 
-fn from_profile(
-    ask: &Ask,
-    given: &Given,
-    store: &Store,
-    warnings: Vec<String>,
-) -> Result<Credentials> {
+fn from_profile(ask: &Ask, given: &Given, store: &Store) -> Result<Credentials> {
     let env = store.current();
     let flag_project = ask.project.map(|id| Sourced {
         value: id.to_string(),
@@ -349,11 +363,11 @@ fn from_profile(
             project: flag_project,
             profile: None,
             shadowed: Vec::new(),
-            warnings,
         });
     }
     let profile = stored_profile(&env, ask.profile, given.profile.as_deref())?;
-    if profile.api_key.is_none() && profile.oidc.is_none() && env.requires_auth {
+    let has_enough = profile.api_key.is_some() || (profile.oidc.is_some() && !ask.needs_key);
+    if env.requires_auth && !has_enough {
         return Err(Error::auth(format!(
             "the profile '{}' has no API key, and {} asks for one",
             crate::output::plain(&profile.name),
@@ -397,6 +411,5 @@ fn from_profile(
             },
         }),
         shadowed,
-        warnings,
     })
 }

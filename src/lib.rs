@@ -24,6 +24,7 @@ pub mod secret;
 pub mod signals;
 pub mod store;
 pub mod terminal;
+pub mod timestamp;
 pub mod vars;
 
 use std::ffi::OsString;

@@ -4,7 +4,7 @@ use crate::address::ApiUrl;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::{Ask, Credentials, Given, resolve};
+use crate::credentials::{Ask, Credentials};
 use crate::error::{Error, Result};
 use crate::input;
 use crate::secret::Secret;
@@ -16,8 +16,6 @@ pub struct Handover {
     pub key: Option<Secret>,
     pub server: ApiUrl,
     pub project: String,
-    /// What the user should know: sentences without a full stop.
-    pub warnings: Vec<String>,
 }
 
 impl Handover {
@@ -38,32 +36,30 @@ impl Handover {
     /// From an option, the variables or the profile, whichever counts.
     ///
     /// # Errors
-    /// As [`resolve`].
+    /// As [`crate::credentials::resolve`].
     pub fn resolve(app: &App, profile: Option<&str>, project: Option<&str>) -> Result<Handover> {
         let ask = Ask {
             profile,
             project,
             needs_project: true,
+            needs_key: true,
             strict: true,
         };
-        Handover::of(resolve(&ask, &Given::read(app.vars)?, || app.profiles())?)
+        Handover::of(app.credentials(&ask)?)
     }
 
     /// From the stored profile alone.
     ///
     /// # Errors
-    /// As [`resolve`].
+    /// As [`crate::credentials::resolve`].
     pub fn stored(app: &App, profile: Option<&str>) -> Result<Handover> {
-        let given = Given {
-            profile: app.vars.text(vars::PROFILE)?,
-            ..Given::default()
-        };
         let ask = Ask {
             profile,
             needs_project: true,
+            needs_key: true,
             ..Ask::default()
         };
-        Handover::of(resolve(&ask, &given, || app.profiles())?)
+        Handover::of(app.stored_credentials(&ask)?)
     }
 
     fn of(credentials: Credentials) -> Result<Handover> {
@@ -74,7 +70,6 @@ impl Handover {
             key: credentials.key.map(|key| key.value),
             server: credentials.server.value,
             project: project.value,
-            warnings: credentials.warnings,
         })
     }
 

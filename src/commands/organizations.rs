@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::{Ask, Given, resolve};
+use crate::credentials::Ask;
 use crate::error::Result;
 use crate::http::api::Api;
 use crate::output::{self, Doc, Format, yes_no};
@@ -29,14 +29,13 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         profile: args.profile.as_deref(),
         ..Ask::default()
     };
-    let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
-    terminal::warn_all(&credentials.warnings);
+    let credentials = app.credentials(&ask)?;
     let whose = credentials.whose();
     let found = Api::new(
         &mut app.http,
         &credentials.server.value,
         credentials.secret(),
-        &whose,
+        whose,
     )
     .organizations()?;
     let organizations = found.as_deref().unwrap_or_default();

@@ -28,6 +28,9 @@ const TRIES: u32 = 3;
 /// The longest `Retry-After` that is waited for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 const REDIRECTS: u32 = 3;
+/// What an answer is wanted as.
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
 
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +147,7 @@ pub struct Http {
     /// One agent for each way to a server, so that its connections are used again.
     agents: Vec<(Way, ureq::Agent)>,
     deadline: Option<Instant>,
+    answer_lost: bool,
 }
 
 impl Http {
@@ -157,7 +161,15 @@ impl Http {
             settings: None,
             agents: Vec::new(),
             deadline: None,
+            answer_lost: false,
         }
+    }
+
+    /// Whether the server may have acted on a try of the last request without saying so: the connection broke, time ran
+    /// out or something in between answered in its place.
+    #[must_use]
+    pub fn answer_lost(&self) -> bool {
+        self.answer_lost
     }
 
     /// Starts the command's time again, after a wait that was the user's.
@@ -195,10 +207,29 @@ impl Http {
     }
 
     fn send_with_retries(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
+        self.with_retries(request, Http::exchange, |response| response)
+    }
+
+    /// Sends once with `send`, and again where that is safe; `head` is what decides it.
+    fn with_retries<T>(
+        &mut self,
+        request: &Request,
+        send: impl Fn(&mut Http, &Request) -> std::result::Result<T, Failure>,
+        head: impl Fn(&T) -> &Response,
+    ) -> std::result::Result<T, Failure> {
         let mut pause = Duration::from_millis(250);
-        for attempt in 1.. {
-            let outcome = self.send_once(request);
-            let again = match &outcome {
+        let mut attempt = 1;
+        self.answer_lost = false;
+        loop {
+            let started = Instant::now();
+            let outcome = send(self, request);
+            let seen = outcome.as_ref().map(&head);
+            self.report(request, seen, started);
+            self.answer_lost |= match seen {
+                Err(failure) => !matches!(failure.cause, Cause::Setup | Cause::NoConnection),
+                Ok(response) => matches!(response.status, 502..=504),
+            };
+            let again = match seen {
                 _ if attempt == TRIES => None,
                 Err(failure) => match (failure.cause, request.method) {
                     (Cause::NoConnection, _) | (Cause::Broken, Method::Get | Method::Delete) => {
@@ -219,8 +250,8 @@ impl Http {
                 _ => return outcome,
             }
             pause *= 3;
+            attempt += 1;
         }
-        self.send_once(request)
     }
 
     fn time_left(&mut self) -> Duration {
@@ -230,18 +261,11 @@ impl Http {
         deadline.saturating_duration_since(Instant::now())
     }
 
-    fn send_once(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
-        let started = Instant::now();
-        let outcome = self.exchange(request);
-        self.report(request, &outcome, started);
-        outcome
-    }
-
     /// One line for `--verbose`: no header, no body.
     fn report(
         &self,
         request: &Request,
-        outcome: &std::result::Result<Response, Failure>,
+        outcome: std::result::Result<&Response, &Failure>,
         started: Instant,
     ) {
         if !self.verbose {
@@ -271,6 +295,16 @@ impl Http {
     }
 
     fn exchange(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
+        let time = self.time_for(request)?;
+        let (mut response, body, proxy) = self.begin(request, Limit::Whole(time), JSON)?;
+        let read = body.into_with_config().limit(LONGEST_ANSWER).read_to_vec();
+        response.body =
+            read.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
+        Ok(response)
+    }
+
+    /// What a request may take now.
+    fn time_for(&mut self, request: &Request) -> std::result::Result<Duration, Failure> {
         let time = REQUEST.min(self.time_left());
         if time.is_zero() {
             return Err(fail(
@@ -279,32 +313,36 @@ impl Http {
                 "try again later",
             ));
         }
-        let (mut response, body, proxy) = self.begin(request, Limit::Whole(time))?;
-        let read = body.into_with_config().limit(LONGEST_ANSWER).read_to_vec();
-        response.body =
-            read.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
-        Ok(response)
+        Ok(time)
     }
 
-    /// Sends a request once and hands its answer's body over as it comes, without a limit in time or size. Where the
-    /// status is not a success, the body is read as by [`Http::send`].
+    /// Sends a request for server-sent events and hands the answer's body over as it comes, without a limit in size;
+    /// `endless`: nor in time. Where the status is not a success, the body is read as by [`Http::send`].
     ///
     /// # Errors
     /// There is no answer.
     pub fn stream(
         &mut self,
         request: &Request,
+        endless: bool,
     ) -> std::result::Result<(Response, impl BufRead + use<>), Failure> {
-        let (mut response, body, proxy) = self.begin(request, Limit::Head(REQUEST))?;
-        let mut reader = BufReader::new(body.into_reader());
-        if !(200..300).contains(&response.status) {
-            let read = (&mut reader)
-                .take(LONGEST_ANSWER)
-                .read_to_end(&mut response.body);
-            read.map_err(|e| explain(&e.into(), &request.url, proxy.as_ref(), REQUEST))?;
-        }
-        self.report(request, &Ok(response.clone()), Instant::now());
-        Ok((response, reader))
+        let open = |http: &mut Http, request: &Request| {
+            let time = http.time_for(request)?;
+            let limit = match endless {
+                true => Limit::Head(time),
+                false => Limit::Whole(time),
+            };
+            let (mut response, body, proxy) = http.begin(request, limit, EVENTS)?;
+            let mut reader = BufReader::new(body.into_reader());
+            if !(200..300).contains(&response.status) {
+                let read = (&mut reader)
+                    .take(LONGEST_ANSWER)
+                    .read_to_end(&mut response.body);
+                read.map_err(|e| explain(&e.into(), &request.url, proxy.as_ref(), time))?;
+            }
+            Ok((response, reader))
+        };
+        self.with_retries(request, open, |(response, _)| response)
     }
 
     /// Sends a request once; the body is yet to be read.
@@ -312,6 +350,7 @@ impl Http {
         &mut self,
         request: &Request,
         limit: Limit,
+        accept: &str,
     ) -> std::result::Result<(Response, ureq::Body, Option<Proxy>), Failure> {
         let (proxy, agent) = self.agent(&request.url).map_err(|error| Failure {
             cause: Cause::Setup,
@@ -324,7 +363,7 @@ impl Http {
                 Method::Post => wire::Method::POST,
                 Method::Delete => wire::Method::DELETE,
             })
-            .header("Accept", "application/json");
+            .header("Accept", accept);
         if let Some(bearer) = request.bearer {
             builder = builder.header("Authorization", format!("Bearer {}", bearer.expose()));
         }

@@ -128,24 +128,55 @@ pub struct Organization {
     pub is_default: bool,
 }
 
+/// Whose a key is, for messages: what it is called, and what to do where it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// A stored profile's, by its name.
+    Profile(&'a str),
+    /// That of a variable, by its name.
+    Variable(&'static str),
+    /// The one just given.
+    Given,
+}
+
+impl Whose<'_> {
+    fn key(self) -> String {
+        match self {
+            Whose::Profile(name) => format!("the API key of the profile '{}'", plain(name)),
+            Whose::Variable(name) => format!("the API key in {name}"),
+            Whose::Given => "the API key".to_string(),
+        }
+    }
+
+    fn remedy(self) -> String {
+        match self {
+            Whose::Variable(name) => {
+                format!("set {name} to a valid key, or unset it to use a profile")
+            }
+            Whose::Profile(_) | Whose::Given => {
+                "sign in with a valid key: `llamactl auth token`".to_string()
+            }
+        }
+    }
+}
+
 /// A control plane, spoken to with a key or without.
 #[derive(Debug)]
 pub struct Api<'a> {
     http: &'a mut Http,
     base: &'a ApiUrl,
     key: Option<&'a Secret>,
-    /// What the key is to the user, as in "the API key of the profile 'work'".
-    whose: &'a str,
+    whose: Whose<'a>,
 }
 
 impl<'a> Api<'a> {
-    /// Speaks to a control plane with a key; `whose` says in messages which key it is.
+    /// Speaks to a control plane with a key; `whose` says in messages whose it is.
     #[must_use]
     pub fn new(
         http: &'a mut Http,
         base: &'a ApiUrl,
         key: Option<&'a Secret>,
-        whose: &'a str,
+        whose: Whose<'a>,
     ) -> Self {
         Api {
             http,
@@ -158,7 +189,7 @@ impl<'a> Api<'a> {
     /// Speaks to a control plane without a key.
     #[must_use]
     pub fn without_key(http: &'a mut Http, base: &'a ApiUrl) -> Self {
-        Api::new(http, base, None, "")
+        Api::new(http, base, None, Whose::Given)
     }
 
     /// `GET …/deployments-public/version`: what the server says of itself, and the base address that said so, which is
@@ -235,9 +266,16 @@ impl<'a> Api<'a> {
         self.exchange(method, path, body, self.key)
     }
 
+    /// Whether the server may have acted on the last request without saying so.
+    #[must_use]
+    pub fn answer_lost(&self) -> bool {
+        self.http.answer_lost()
+    }
+
     pub(super) fn stream(
         &mut self,
         path: &str,
+        endless: bool,
     ) -> std::result::Result<impl BufRead + use<>, Trouble> {
         let request = Request {
             method: Method::Get,
@@ -245,7 +283,7 @@ impl<'a> Api<'a> {
             bearer: self.key,
             body: Body::Empty,
         };
-        let (response, body) = self.http.stream(&request)?;
+        let (response, body) = self.http.stream(&request, endless)?;
         match response.status {
             200..300 => Ok(body),
             _ => Err(refusal(self.base, &response, self.key.map(|_| self.whose))),
@@ -331,7 +369,7 @@ fn looks_like_html(body: &[u8]) -> bool {
 }
 
 /// A status other than success, in words.
-fn refusal(base: &ApiUrl, response: &Response, whose: Option<&str>) -> Trouble {
+fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble {
     let status = response.status;
     let detail = detail(&response.body);
     let is_page = looks_like_html(&response.body);
@@ -341,11 +379,11 @@ fn refusal(base: &ApiUrl, response: &Response, whose: Option<&str>) -> Trouble {
     let id = named(response);
     let (why, error) = match status {
         401 | 403 => (Why::Rejected, {
-            let error = match whose {
-                Some(whose) => Error::auth(format!("{base} rejected {whose} ({status}){said}{id}")),
-                None => Error::auth(format!("{base} asks for an API key ({status}){said}{id}")),
+            let said = match whose {
+                Some(whose) => format!("rejected {} ({status}){said}{id}", whose.key()),
+                None => format!("asks for an API key ({status}){said}{id}"),
             };
-            error.hint("sign in with a valid key: `llamactl auth token`")
+            Error::auth(format!("{base} {said}")).hint(whose.unwrap_or(Whose::Given).remedy())
         }),
         // What FastAPI says of a path that it does not have; whatever else comes without a detail is no control plane.
         404 if is_page || detail.as_deref().is_none_or(|text| text == "Not Found") => (

@@ -5,10 +5,8 @@ use std::io::BufRead;
 use serde::Deserialize;
 
 use super::agent::{Body, Method, encode};
-use super::api::{Api, DEPLOYMENTS, Trouble};
-
-/// The longest line of a log stream that is kept, in bytes.
-const LONGEST_LINE: u64 = 1024 * 1024;
+use super::api::{Api, DEPLOYMENTS, Trouble, Why};
+use super::events::Events;
 
 /// A deployment.
 #[derive(Clone, Debug, Deserialize)]
@@ -81,6 +79,15 @@ pub struct LogLine {
     /// When, in ISO 8601.
     #[serde(default)]
     pub timestamp: Option<String>,
+}
+
+/// How a deletion went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The server says so.
+    Done,
+    /// The answer to a first try was lost, and at the next the server knew no such thing.
+    Presumed,
 }
 
 /// Which lines of a log are wanted.
@@ -162,9 +169,14 @@ impl Api<'_> {
         &mut self,
         id: &str,
         project: &str,
-    ) -> std::result::Result<(), Trouble> {
-        self.with_key(Method::Delete, &one(id, "", project), Body::Empty)?;
-        Ok(())
+    ) -> std::result::Result<Deletion, Trouble> {
+        match self.with_key(Method::Delete, &one(id, "", project), Body::Empty) {
+            Ok(_) => Ok(Deletion::Done),
+            Err(trouble) if trouble.why == Why::NotFound && self.answer_lost() => {
+                Ok(Deletion::Presumed)
+            }
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// `GET …/deployments/{id}/logs?project_id=…`: server-sent events, each a line of the log.
@@ -176,7 +188,7 @@ impl Api<'_> {
         id: &str,
         project: &str,
         range: LogRange,
-    ) -> std::result::Result<impl BufRead + use<>, Trouble> {
+    ) -> std::result::Result<Events<impl BufRead + use<>>, Trouble> {
         use std::fmt::Write as _;
         let mut path = one(id, "/logs", project);
         let _ = write!(
@@ -187,7 +199,7 @@ impl Api<'_> {
         if let Some(seconds) = range.since_seconds {
             let _ = write!(path, "&since_seconds={seconds}");
         }
-        self.stream(&path)
+        self.stream(&path, range.follow).map(Events::new)
     }
 }
 
@@ -197,118 +209,4 @@ fn one(id: &str, below: &str, project: &str) -> String {
         encode(id),
         encode(project)
     )
-}
-
-/// Reads the next event called `log` from a stream of server-sent events; none at its end. A line that is longer than
-/// a mebibyte is cut off.
-///
-/// # Errors
-/// The stream broke.
-pub fn next_log_event(stream: &mut impl BufRead) -> std::io::Result<Option<String>> {
-    let mut is_log = false;
-    let mut data = String::new();
-    loop {
-        let Some(line) = next_line(stream)? else {
-            return Ok(None);
-        };
-        if line.is_empty() {
-            if is_log && !data.is_empty() {
-                return Ok(Some(data));
-            }
-            is_log = false;
-            data.clear();
-        } else if let Some(name) = line.strip_prefix("event:") {
-            is_log = name.trim() == "log";
-        } else if let Some(text) = line.strip_prefix("data:") {
-            if !data.is_empty() {
-                data.push('\n');
-            }
-            data.push_str(text.strip_prefix(' ').unwrap_or(text));
-            data.truncate(data.floor_boundary(LONGEST_LINE));
-        }
-    }
-}
-
-trait Floor {
-    fn floor_boundary(&self, at: u64) -> usize;
-}
-
-impl Floor for String {
-    fn floor_boundary(&self, at: u64) -> usize {
-        let mut at = usize::try_from(at).unwrap_or(usize::MAX).min(self.len());
-        while !self.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    }
-}
-
-fn next_line(stream: &mut impl BufRead) -> std::io::Result<Option<String>> {
-    let mut line = Vec::new();
-    std::io::Read::take(&mut *stream, LONGEST_LINE).read_until(b'\n', &mut line)?;
-    if line.is_empty() {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    } else {
-        skip_line(stream)?;
-    }
-    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
-}
-
-/// Passes over the rest of a line that is too long.
-fn skip_line(stream: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = stream.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let (used, ended) = match buffer.iter().position(|b| *b == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), false),
-        };
-        stream.consume(used);
-        if ended {
-            return Ok(());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn events(text: &[u8]) -> Vec<String> {
-        let mut stream = text;
-        std::iter::from_fn(|| next_log_event(&mut stream).unwrap()).collect()
-    }
-
-    #[test]
-    fn events_are_read_one_by_one() {
-        let text = b"event: log\ndata: {\"a\":1}\n\n: comment\n\nevent: ping\ndata: x\n\nevent:log\r\ndata:one\r\ndata:two\r\n\r\nevent: log\ndata: cut";
-        assert_eq!(events(text), ["{\"a\":1}", "one\ntwo"]);
-    }
-
-    #[test]
-    fn a_line_without_end_stays_bounded() {
-        let mut text = b"event: log\ndata: ".to_vec();
-        text.extend(std::iter::repeat_n(b'x', 3 << 20));
-        text.extend(b"\n\nevent: log\ndata: next\n\n");
-        let events = events(&text);
-        assert_eq!(events.len(), 2);
-        assert!(events[0].len() <= 1 << 20);
-        assert_eq!(events[1], "next");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_stream_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
-            let mut stream = &bytes[..];
-            while let Ok(Some(_)) = next_log_event(&mut stream) {}
-        }
-    }
 }

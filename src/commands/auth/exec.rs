@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::commands::handover::Handover;
 use crate::error::{Error, Kind, Result, os_reason};
-use crate::{terminal, vars};
+use crate::vars;
 
 /// What the line says.
 pub struct Args {
@@ -28,7 +28,6 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
-    terminal::warn_all(&handover.warnings);
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Error::usage("there is no command to run"));
     };

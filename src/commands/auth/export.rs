@@ -48,7 +48,6 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
-    terminal::warn_all(&handover.warnings);
     match args.format {
         Format::GitHub => github(app, &handover),
         Format::Json => {

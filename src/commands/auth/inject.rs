@@ -33,7 +33,6 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::stored(app, args.profile.as_deref())?;
-    terminal::warn_all(&handover.warnings);
     let mut bindings = Vec::new();
     let mut forbidden = Vec::new();
     for (name, value) in handover.variables() {

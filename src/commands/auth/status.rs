@@ -6,15 +6,11 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::handover::Handover;
-use crate::credentials::{Ask, Credentials, Given, Shadowed, Source, Sourced, resolve};
+use crate::credentials::{Ask, Credentials, Given, Shadowed, Source, Sourced};
 use crate::error::{Error, Kind, Result};
 use crate::http::api::{Api, Version, Why, find_project};
 use crate::output::{self, Doc, Format, plain};
 use crate::secret::Secret;
-use crate::terminal;
-
-/// What is said of, in this order.
-const FIELDS: [&str; 5] = ["environment", "profile", "project_id", "auth_type", "key"];
 
 /// What the line says.
 pub struct Args {
@@ -40,6 +36,7 @@ impl Args {
 struct Answer {
     check: Check,
     version: Option<Version>,
+    project_name: Option<String>,
     error: Option<Error>,
 }
 
@@ -61,6 +58,15 @@ impl Check {
             Check::NotChecked => "not_checked",
         }
     }
+
+    fn words(self) -> &'static str {
+        match self {
+            Check::Accepted => "accepted by the server",
+            Check::Rejected => "rejected by the server",
+            Check::Unreachable => "the server can't be asked",
+            Check::NotChecked => "not checked",
+        }
+    }
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
@@ -69,30 +75,19 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         project: args.project.as_deref(),
         ..Ask::default()
     };
-    let credentials = match resolve(&ask, &Given::read(app.vars)?, || app.profiles()) {
+    let credentials = match app.credentials(&ask) {
         Ok(credentials) => credentials,
         Err(error) if error.kind == Kind::Auth => {
-            let env = app.profiles()?.current();
-            let nobody = FIELDS.map(|name| match name {
-                "environment" => (name, Some((env.api_url.to_string(), "profile".to_string()))),
-                _ => (name, None),
-            });
-            print(args.format, &nobody, &[], &Answer::default())?;
+            print(args.format, &nobody(app, &ask)?, &Answer::default())?;
             return Err(error);
         }
         Err(error) => return Err(error),
     };
-    terminal::warn_all(&credentials.warnings);
     let answer = match args.offline {
         true => Answer::default(),
         false => ask_server(app, &credentials),
     };
-    print(
-        args.format,
-        &rows(&credentials),
-        &credentials.shadowed,
-        &answer,
-    )?;
+    print(args.format, &Report::of(&credentials), &answer)?;
     match answer.error {
         Some(error) => Err(error),
         None => Ok(()),
@@ -100,140 +95,233 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
 }
 
 fn ask_server(app: &mut App, credentials: &Credentials) -> Answer {
-    let whose = credentials.whose();
     let server = &credentials.server.value;
-    let mut api = Api::new(&mut app.http, server, credentials.secret(), &whose);
+    let mut api = Api::new(
+        &mut app.http,
+        server,
+        credentials.secret(),
+        credentials.whose(),
+    );
     let mut answer = Answer::default();
     match api.projects(None) {
         Ok(projects) => {
             answer.check = Check::Accepted;
             answer.version = api.version().ok().map(|(version, _)| version);
-            // A server that asks for no key makes a project with its first deployment.
-            let project = credentials
-                .project
-                .as_ref()
-                .filter(|_| credentials.key.is_some());
-            answer.error =
-                project.and_then(|project| find_project(&projects, &project.value, server).err());
+            if let Some(project) = &credentials.project {
+                match find_project(&projects, &project.value, server) {
+                    Ok(found) => answer.project_name = Some(found.name().to_string()),
+                    // A server that asks for no key makes a project with its first deployment.
+                    Err(_) if credentials.key.is_none() => {}
+                    Err(error) => answer.error = Some(error),
+                }
+            }
         }
         Err(trouble) => {
-            answer.check = match trouble.why {
-                Why::Rejected => Check::Rejected,
-                Why::Setup => Check::NotChecked,
-                _ => Check::Unreachable,
-            };
-            if trouble.why == Why::Rejected {
-                answer.version = api.version().ok().map(|(version, _)| version);
+            let mut error = trouble.error;
+            match trouble.why {
+                Why::Rejected => {
+                    answer.check = Check::Rejected;
+                    answer.version = api.version().ok().map(|(version, _)| version);
+                }
+                Why::Setup => {}
+                // Whatever it said, it was no answer to whether it takes the key.
+                Why::OutOfReach | Why::NotFound | Why::Refused | Why::Nonsense => {
+                    answer.check = Check::Unreachable;
+                    error.kind = Kind::NoAnswer;
+                }
             }
-            answer.error = Some(trouble.error);
+            answer.error = Some(error);
         }
     }
     answer
 }
 
-type Row = (&'static str, Option<(String, String)>);
+/// What is said of, and where it came from; a field without a value has no source.
+struct Report {
+    rows: [(&'static str, Option<(String, Source)>); 5],
+    shadowed: Vec<Shadowed>,
+}
 
-fn rows(credentials: &Credentials) -> [Row; 5] {
-    fn of<T>(sourced: &Sourced<T>, text: impl Fn(&T) -> String) -> (String, String) {
-        (text(&sourced.value), word(&sourced.source))
+impl Report {
+    fn of(credentials: &Credentials) -> Report {
+        fn row<T>(sourced: &Sourced<T>, text: impl Fn(&T) -> String) -> (String, Source) {
+            (text(&sourced.value), sourced.source.clone())
+        }
+        let (profile, key) = (&credentials.profile, &credentials.key);
+        let auth_type = match (profile, key) {
+            (Some(profile), _) => (
+                profile.value.auth_type().to_string(),
+                Source::Profile(profile.value.name.clone()),
+            ),
+            (None, Some(key)) => row(key, |_| "token".to_string()),
+            (None, None) => row(&credentials.server, |_| "none".to_string()),
+        };
+        let project = credentials.project.as_ref();
+        Report {
+            rows: [
+                (
+                    "environment",
+                    Some(row(&credentials.server, ToString::to_string)),
+                ),
+                (
+                    "profile",
+                    profile
+                        .as_ref()
+                        .map(|profile| row(profile, |profile| profile.name.clone())),
+                ),
+                (
+                    "project_id",
+                    project.map(|project| row(project, Clone::clone)),
+                ),
+                ("auth_type", Some(auth_type)),
+                ("key", key.as_ref().map(|key| row(key, Secret::masked))),
+            ],
+            shadowed: credentials.shadowed.clone(),
+        }
     }
-    let (profile, key) = (&credentials.profile, &credentials.key);
-    let auth_type = match (profile, key) {
-        (Some(profile), _) => (profile.value.auth_type().to_string(), "profile".to_string()),
-        (None, Some(key)) => of(key, |_| "token".to_string()),
-        (None, None) => of(&credentials.server, |_| "none".to_string()),
+}
+
+/// What there is to say where nobody is signed in.
+fn nobody(app: &App, ask: &Ask) -> Result<Report> {
+    let store = app.profiles()?;
+    let source = match store.current_environment {
+        Some(_) => Source::Environment,
+        None => Source::Default,
     };
-    let project = credentials.project.as_ref();
-    [
-        (
-            "environment",
-            Some(of(&credentials.server, ToString::to_string)),
-        ),
-        (
-            "profile",
-            profile
-                .as_ref()
-                .map(|profile| of(profile, |profile| profile.name.clone())),
-        ),
-        (
-            "project_id",
-            project.map(|project| of(project, Clone::clone)),
-        ),
-        ("auth_type", Some(auth_type)),
-        ("key", key.as_ref().map(|key| of(key, Secret::masked))),
-    ]
+    let project = ask
+        .project
+        .map(|id| (id.to_string(), Source::Flag("--project")));
+    Ok(Report {
+        rows: [
+            (
+                "environment",
+                Some((store.current_url().to_string(), source)),
+            ),
+            ("profile", None),
+            ("project_id", project),
+            ("auth_type", None),
+            ("key", None),
+        ],
+        shadowed: Given::read(app.vars)?.shown(),
+    })
 }
 
-/// Where a value came from, in a word: an option, a variable, the profile, a default.
-fn word(source: &Source) -> String {
-    match source {
-        Source::Flag(name) | Source::Variable(name) => (*name).to_string(),
-        Source::Profile(_) | Source::Environment => "profile".to_string(),
-        Source::Default => "default".to_string(),
+fn print(format: Format, report: &Report, answer: &Answer) -> Result<()> {
+    match document(report, answer).render(format) {
+        Some(text) => output::data(&text),
+        None => output::data(&text(report, answer)),
     }
 }
 
-fn print(format: Format, rows: &[Row], shadowed: &[Shadowed], answer: &Answer) -> Result<()> {
-    let outdated = answer.version.as_ref().map(Version::asks_for_newer_client);
-    let mut fields: Vec<(&'static str, Doc)> = FIELDS
+fn document(report: &Report, answer: &Answer) -> Doc {
+    let row = |value: Option<&(String, Source)>| {
+        Doc::Fields(vec![
+            ("value", value.map(|(text, _)| text.as_str()).into()),
+            ("source", value.map(|(_, source)| word(source)).into()),
+        ])
+    };
+    let mut fields: Vec<(&'static str, Doc)> = report
+        .rows
         .iter()
-        .map(|field| {
-            let found = rows
-                .iter()
-                .find(|(name, _)| name == field)
-                .and_then(|(_, value)| value.as_ref());
-            let (value, source) = found.map_or((None, None), |(value, source)| {
-                (Some(value.as_str()), Some(source.as_str()))
-            });
-            (
-                *field,
-                Doc::Fields(vec![("value", value.into()), ("source", source.into())]),
-            )
-        })
+        .map(|(name, value)| (*name, row(value.as_ref())))
         .collect();
-    let listed = shadowed.iter().map(|one| {
+    let shadowed = report.shadowed.iter().map(|one| {
         Doc::Fields(vec![
             ("name", one.name.into()),
             ("value", one.value.as_str().into()),
-            ("source", word(&one.source).as_str().into()),
+            ("source", word(&one.source).into()),
         ])
     });
-    fields.push(("shadowed", Doc::List(listed.collect())));
-    fields.push(("check", answer.check.word().into()));
-    fields.push((
-        "server_version",
-        answer
-            .version
-            .as_ref()
-            .map(|version| version.version.as_str())
-            .into(),
-    ));
-    fields.push(("client_outdated", outdated.into()));
-    if let Some(text) = Doc::Fields(fields).render(format) {
-        return output::data(&text);
+    let version = answer.version.as_ref();
+    fields.extend([
+        ("shadowed", Doc::List(shadowed.collect())),
+        ("check", answer.check.word().into()),
+        (
+            "server_version",
+            version.map(|version| version.version.as_str()).into(),
+        ),
+        (
+            "client_outdated",
+            version.map(Version::asks_for_newer_client).into(),
+        ),
+    ]);
+    Doc::Fields(fields)
+}
+
+/// Where a value came from, in a word: an option, a variable by its name, what is stored, a default.
+fn word(source: &Source) -> &'static str {
+    match source {
+        Source::Flag(_) => "flag",
+        Source::Variable(name) => name,
+        Source::Profile(_) | Source::Environment => "profile",
+        Source::Default => "default",
     }
-    let mut out = String::new();
-    let mut line = |name: &str, text: &str| {
-        let _ = writeln!(out, "{:<14}{}", format!("{name}:"), plain(text));
-    };
-    for (name, value) in rows {
-        match value {
-            Some((value, source)) => line(name, &format!("{value}  ({source})")),
-            None => line(name, "(none)"),
-        }
+}
+
+/// Lines of up to three columns: what, its value, where it came from.
+fn text(report: &Report, answer: &Answer) -> String {
+    let mut lines: Vec<(&str, String, String)> = Vec::new();
+    for (name, value) in &report.rows {
+        let Some((value, source)) = value else {
+            lines.push((title(name), "-".to_string(), String::new()));
+            continue;
+        };
+        let value = match (*name, &answer.project_name) {
+            ("project_id", Some(called)) if called != value => format!("{value} ({called})"),
+            _ => value.clone(),
+        };
+        let from = match (*name, source) {
+            // It is the profile's or the key's, and they are said.
+            ("auth_type", _) => String::new(),
+            ("profile", Source::Default) | (_, Source::Environment) => {
+                "the current one".to_string()
+            }
+            (_, Source::Default) => "the built-in one".to_string(),
+            (_, source) => from(source),
+        };
+        lines.push((title(name), value, from));
     }
-    for one in shadowed {
-        line(
-            "not used",
-            &format!("{} {} of {}", one.name, one.value, word(&one.source)),
-        );
-    }
-    line("check", &answer.check.word().replace('_', " "));
+    lines.push(("check", answer.check.words().to_string(), String::new()));
     if let Some(version) = &answer.version {
-        line("server", &version.version);
+        lines.push(("server", version.version.clone(), String::new()));
         if version.asks_for_newer_client() {
-            line("client", &version.client_warning());
+            lines.push(("client", version.client_warning(), String::new()));
         }
     }
-    output::data(&out)
+    for one in &report.shadowed {
+        let value = format!("{} {}", title(one.name), one.value);
+        lines.push(("not used", value, from(&one.source)));
+    }
+    let width = lines
+        .iter()
+        .filter(|(_, _, from)| !from.is_empty())
+        .map(|(_, value, _)| plain(value).chars().count())
+        .max()
+        .unwrap_or_default();
+    let mut out = String::new();
+    for (name, value, from) in lines {
+        let value = plain(&value);
+        let _ = match from.is_empty() {
+            true => writeln!(out, "{name:<11}  {value}"),
+            false => writeln!(out, "{name:<11}  {value:<width$}  {}", plain(&from)),
+        };
+    }
+    out
+}
+
+fn title(field: &str) -> &str {
+    match field {
+        "project_id" => "project",
+        "auth_type" => "auth type",
+        other => other,
+    }
+}
+
+fn from(source: &Source) -> String {
+    match source {
+        Source::Flag(name) | Source::Variable(name) => format!("from {name}"),
+        Source::Profile(name) => format!("from the profile {name}"),
+        Source::Environment => "from the environment".to_string(),
+        Source::Default => "by default".to_string(),
+    }
 }

@@ -8,7 +8,7 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::choice;
 use crate::error::{Error, Kind, Result, os_reason};
-use crate::http::api::{Api, Project, Why, find_project};
+use crate::http::api::{Api, Project, Whose, Why, find_project};
 use crate::input;
 use crate::output::plain;
 use crate::secret::Secret;
@@ -131,7 +131,7 @@ fn check(args: &Args, app: &mut App, env: &Environment, key: Option<&Secret>) ->
         return Err(Error::usage("--no-verify needs --project")
             .hint("the projects are not asked for; pass --project ID"));
     }
-    let answer = Api::new(&mut app.http, &env.api_url, key, "the API key").projects(None);
+    let answer = Api::new(&mut app.http, &env.api_url, key, Whose::Given).projects(None);
     let projects = match answer {
         Ok(projects) => projects,
         Err(trouble) => match (&args.project, trouble.why) {

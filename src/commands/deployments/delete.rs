@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, project_of};
+use crate::commands::deployments::{Target, api, explain, project_of};
 use crate::error::{Error, Result};
+use crate::http::deployments::Deletion;
 use crate::output::plain;
 use crate::terminal;
 
@@ -25,7 +26,7 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let credentials = args.target.credentials(app, true)?;
-    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let project = project_of(&credentials);
     let name = args.target.required_name();
     if !args.yes {
         let place = format!(
@@ -45,7 +46,15 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
             return Err(Error::failed("nothing was deleted"));
         }
     }
-    api(app, &credentials, &whose).delete_deployment(name, project)?;
-    terminal::say(&format!("deleted {}", plain(name)));
+    let deletion = api(app, &credentials)
+        .delete_deployment(name, project)
+        .map_err(explain)?;
+    match deletion {
+        Deletion::Done => terminal::say(&format!("deleted {}", plain(name))),
+        Deletion::Presumed => terminal::warn(&format!(
+            "there is no {} any more, but the answer to the first request was lost: it was deleted by that, or there was none",
+            plain(name)
+        )),
+    }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{Target, api, project_of};
+use crate::commands::deployments::{SHORT_SHA, Target, api, explain, project_of};
 use crate::error::Result;
 use crate::http::deployments::Deployment;
 use crate::output::{self, Doc, Format, plain};
@@ -11,8 +11,6 @@ use crate::terminal;
 /// What is shown in the place of a secret.
 const MASK: &str = "********";
 const GITHUB: &str = "https://github.com/";
-/// How much of a commit a table shows.
-const SHORT_SHA: usize = 7;
 
 /// What the line says.
 pub struct Args {
@@ -31,11 +29,11 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let credentials = args.target.credentials(app, false)?;
-    let (project, whose) = (project_of(&credentials), credentials.whose());
-    let mut api = api(app, &credentials, &whose);
+    let project = project_of(&credentials);
+    let mut api = api(app, &credentials);
     let (shown, doc) = match &args.target.name {
         Some(name) => {
-            let one = api.deployment(name, project)?;
+            let one = api.deployment(name, project).map_err(explain)?;
             let doc = document(&one);
             (vec![one], doc)
         }

@@ -1,11 +1,14 @@
 //! `deployments history`: lists the releases of a deployment, newest first.
 
+use std::cmp::Reverse;
+
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{Target, api, project_of};
+use crate::commands::deployments::{SHORT_SHA, Target, api, explain, project_of};
 use crate::error::Result;
 use crate::output::{self, Doc, Format, plain};
 use crate::terminal;
+use crate::timestamp::Instant;
 
 /// What the line says.
 pub struct Args {
@@ -24,11 +27,13 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let credentials = args.target.credentials(app, false)?;
-    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let project = project_of(&credentials);
     let name = args.target.required_name();
-    let mut releases = api(app, &credentials, &whose).releases(name, project)?;
-    // ISO 8601 in one zone sorts as text does.
-    releases.sort_by(|a, b| b.released_at.cmp(&a.released_at));
+    let mut releases = api(app, &credentials)
+        .releases(name, project)
+        .map_err(explain)?;
+    // What is no time goes last.
+    releases.sort_by_cached_key(|release| Reverse(Instant::parse(&release.released_at)));
     let doc = Doc::List(
         releases
             .iter()
@@ -51,9 +56,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let rows: Vec<[String; 3]> = releases
         .iter()
         .map(|release| {
-            let sha = release.git_sha.chars().take(7).collect();
+            let sha = release.git_sha.chars().take(SHORT_SHA).collect();
+            let time = Instant::parse(&release.released_at);
             [
-                release.released_at.clone(),
+                time.map_or(release.released_at.clone(), |time| time.to_string()),
                 sha,
                 release.image_tag.clone().unwrap_or_default(),
             ]

@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, project_of};
+use crate::commands::deployments::{Target, api, explain, project_of};
 use crate::error::{Error, Result, os_reason};
-use crate::http::deployments::{LogLine, LogRange, next_log_event};
+use crate::http::api::{Trouble, Why};
+use crate::http::deployments::{LogLine, LogRange};
+use crate::input::is_invisible;
 use crate::output::plain;
 use crate::{signals, terminal};
 
@@ -45,10 +48,11 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let credentials = args.target.credentials(app, false)?;
-    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let project = project_of(&credentials);
     let _interruptible = signals::restore_terminal_when_killed();
-    let mut stream =
-        api(app, &credentials, &whose).logs(args.target.required_name(), project, args.range)?;
+    let mut events = api(app, &credentials)
+        .logs(args.target.required_name(), project, args.range)
+        .map_err(not_now)?;
     let broke = |e: std::io::Error| {
         Error::no_answer(format!(
             "the log stream of {} broke: {}",
@@ -58,14 +62,23 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         .hint("what was printed is complete up to there; run it again for the rest")
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut count: u64 = 0;
-    while let Some(event) = next_log_event(&mut stream).map_err(broke)? {
+    let (mut printed, mut left_out) = (0u64, 0u64);
+    while let Some(event) = events.read().map_err(broke)? {
+        if event.name != "log" || event.data.is_empty() {
+            continue;
+        }
         let line = match args.json {
-            true => one_line_of_json(&event),
-            false => render(&event),
+            true => one_line_of_json(&event.data),
+            false => render(&event.data),
         };
-        let Some(line) = line else { continue };
-        count += 1;
+        let Some(line) = line else {
+            if left_out == 0 {
+                terminal::warn("log events that are too long or no JSON are left out");
+            }
+            left_out += 1;
+            continue;
+        };
+        printed += 1;
         let written = writeln!(out, "{line}");
         // A reader of a live log wants each line at once.
         let written = written.and_then(|()| {
@@ -82,10 +95,20 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     if let Err(e) = out.flush() {
         return ended(&e);
     }
-    if count == 0 && !args.range.follow {
+    if printed + left_out == 0 && !args.range.follow {
         terminal::say("no logs yet");
     }
     Ok(())
+}
+
+/// A deployment that has not started has no log to refuse.
+fn not_now(trouble: Trouble) -> Error {
+    match trouble.why {
+        Why::Refused => trouble
+            .error
+            .hint("it may not have started yet; `llamactl deployments get` shows its phase"),
+        _ => explain(trouble),
+    }
 }
 
 /// A reader that went away is no error.
@@ -99,9 +122,25 @@ fn ended(error: &std::io::Error) -> Result<()> {
     }
 }
 
+/// A JSON object as the server spelled it, in one line and with nothing in it that a terminal would act on.
 fn one_line_of_json(event: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(event).ok()?;
-    value.is_object().then(|| value.to_string())
+    let raw: &RawValue = serde_json::from_str(event).ok()?;
+    let raw = raw.get();
+    if !raw.starts_with('{') {
+        return None;
+    }
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            // Only blanks between the parts; within a string they are escaped already.
+            '\n' | '\r' | '\t' => {}
+            c if is_invisible(c) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    Some(out)
 }
 
 /// `TIME POD/CONTAINER TEXT`; where the text is a structured record, its own time, level and message.
@@ -188,9 +227,16 @@ mod tests {
         ] {
             assert_eq!(render(event).as_deref(), line, "{event}");
         }
-        assert_eq!(
-            one_line_of_json("{\"a\":\n1}").as_deref(),
-            Some("{\"a\":1}")
-        );
+        for (event, line) in [
+            ("{\"b\":\n1, \"a\":1e400}", Some("{\"b\":1, \"a\":1e400}")),
+            (
+                " {\"a\":\"\u{9b}31m\u{202e}\u{7f}\\u001b\"}\r\n",
+                Some("{\"a\":\"\\u009b31m\\u202e\\u007f\\u001b\"}"),
+            ),
+            ("[1]", None),
+            ("{\"a\":1", None),
+        ] {
+            assert_eq!(one_line_of_json(event).as_deref(), line, "{event}");
+        }
     }
 }

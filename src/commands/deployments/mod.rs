@@ -10,10 +10,13 @@ pub mod rollback;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::{Ask, Credentials, Given, resolve};
+use crate::credentials::{Ask, Credentials};
 use crate::error::{Error, Result};
-use crate::http::api::Api;
-use crate::{input, terminal};
+use crate::http::api::{Api, Trouble, Why};
+use crate::input;
+
+/// How much of a commit a table shows.
+const SHORT_SHA: usize = 7;
 
 /// What every line of these commands says.
 pub struct Target {
@@ -47,17 +50,15 @@ impl Target {
     /// The credentials to work with; `strict` for what can't be undone.
     ///
     /// # Errors
-    /// As [`resolve`].
+    /// As [`crate::credentials::resolve`].
     pub fn credentials(&self, app: &App, strict: bool) -> Result<Credentials> {
-        let ask = Ask {
+        app.credentials(&Ask {
             profile: self.profile.as_deref(),
             project: self.project.as_deref(),
             needs_project: true,
             strict,
-        };
-        let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
-        terminal::warn_all(&credentials.warnings);
-        Ok(credentials)
+            ..Ask::default()
+        })
     }
 }
 
@@ -70,13 +71,23 @@ pub fn project_of(credentials: &Credentials) -> &str {
 }
 
 /// The control plane, spoken to with these credentials.
-pub fn api<'a>(app: &'a mut App, credentials: &'a Credentials, whose: &'a str) -> Api<'a> {
+pub fn api<'a>(app: &'a mut App, credentials: &'a Credentials) -> Api<'a> {
     Api::new(
         &mut app.http,
         &credentials.server.value,
         credentials.secret(),
-        whose,
+        credentials.whose(),
     )
+}
+
+/// What went wrong with one deployment, with what to do where there is none of that name.
+pub fn explain(trouble: Trouble) -> Error {
+    match trouble.why {
+        Why::NotFound => trouble.error.hint(
+            "`llamactl deployments get` lists the deployments of the project; --project names another project",
+        ),
+        _ => trouble.error,
+    }
 }
 
 /// A name that stays one segment of a path.

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, project_of};
+use crate::commands::deployments::{Target, api, explain, project_of};
 use crate::error::{Error, Result};
+use crate::http::api::Why;
 use crate::output::plain;
 use crate::{input, terminal};
 
@@ -33,9 +34,19 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let credentials = args.target.credentials(app, true)?;
-    let (project, whose) = (project_of(&credentials), credentials.whose());
+    let project = project_of(&credentials);
     let name = args.target.required_name();
-    let now = api(app, &credentials, &whose).roll_back(name, project, &args.git_sha)?;
+    let mut api = api(app, &credentials);
+    let now = match api.roll_back(name, project, &args.git_sha) {
+        Ok(now) => now,
+        Err(trouble) if trouble.why == Why::OutOfReach && api.answer_lost() => {
+            return Err(trouble.error.hint(format!(
+                "it may have been done all the same: `llamactl deployments history {}` tells",
+                plain(name)
+            )));
+        }
+        Err(trouble) => return Err(explain(trouble)),
+    };
     let sha = now.git_sha.as_deref().unwrap_or(&args.git_sha);
     terminal::say(&format!("rolled back {} to {}", plain(name), plain(sha)));
     Ok(())

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::{Ask, Given, resolve};
+use crate::credentials::Ask;
 use crate::error::Result;
 use crate::http::api::{Api, Project, find_project};
 use crate::output::{self, Doc, Format, yes_no};
@@ -33,11 +33,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         profile: args.profile.as_deref(),
         ..Ask::default()
     };
-    let credentials = resolve(&ask, &Given::read(app.vars)?, || app.profiles())?;
-    terminal::warn_all(&credentials.warnings);
+    let credentials = app.credentials(&ask)?;
     let whose = credentials.whose();
     let server = &credentials.server.value;
-    let projects = Api::new(&mut app.http, server, credentials.secret(), &whose)
+    let projects = Api::new(&mut app.http, server, credentials.secret(), whose)
         .projects(args.org.as_deref())?;
 
     let current = credentials

@@ -4,13 +4,12 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::choice;
-use crate::credentials::{Ask, Given, resolve};
+use crate::credentials::Ask;
 use crate::error::{Error, Result};
 use crate::http::api::{Api, find_project};
 use crate::input;
 use crate::output::plain;
 use crate::terminal;
-use crate::vars;
 
 /// What the line says.
 pub struct Args {
@@ -31,22 +30,18 @@ impl Args {
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // It changes what is stored, so the variables that stand in for a profile do not count.
-    let given = Given {
-        profile: app.vars.text(vars::PROFILE)?,
-        ..Given::default()
-    };
     let ask = Ask {
         profile: args.profile.as_deref(),
         needs_project: true,
         ..Ask::default()
     };
-    let credentials = resolve(&ask, &given, || app.profiles())?;
+    let credentials = app.stored_credentials(&ask)?;
     let Some(profile) = credentials.profile.as_ref().map(|profile| &profile.value) else {
         return Err(Error::auth("there is no profile").hint("sign in with `llamactl auth token`"));
     };
     let whose = credentials.whose();
     let server = &credentials.server.value;
-    let projects = Api::new(&mut app.http, server, credentials.secret(), &whose)
+    let projects = Api::new(&mut app.http, server, credentials.secret(), whose)
         .projects(args.org.as_deref())?;
     let (id, name) = match &args.id {
         Some(id) => match find_project(&projects, id, server) {
