@@ -1,14 +1,15 @@
 //! `auth export`: prints the three variables for a shell, a file or a CI job.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::handover::Handover;
 use crate::error::{Error, Result, os_reason};
-use crate::output::{self, Doc};
+use crate::output::{self, Doc, plain};
 use crate::{dotenv, quote, terminal};
 
 const GITHUB_ENV: &str = "GITHUB_ENV";
@@ -112,22 +113,32 @@ fn github(app: &App, handover: &Handover) -> Result<()> {
             quote::github_command(key.expose())
         ))?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    let written = options
-        .append(true)
-        .create(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|e| {
+    append(&path, &text).map_err(|e| {
         Error::failed(format!(
             "{} of {GITHUB_ENV} can't be written: {}",
-            path.display(),
+            plain(&path.display().to_string()),
             os_reason(&e)
         ))
     })?;
     terminal::say(&format!(
         "set the variables for the steps to come in {}",
-        path.display()
+        plain(&path.display().to_string())
     ));
     Ok(())
+}
+
+/// Adds lines to a file in one write; what stands there without a line end stays a line of its own.
+fn append(path: &Path, lines: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let gap = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{gap}{lines}").as_bytes())
 }
