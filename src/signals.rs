@@ -66,10 +66,15 @@ mod unix {
         set(libc::SIG_DFL);
     }
 
+    /// A signal that is ignored, as below nohup, stays so.
     fn set(handler: libc::sighandler_t) {
         for signal in WATCHED {
             // SAFETY: the handler is a function of this type that lives as long as the program, or SIG_DFL.
-            unsafe { libc::signal(signal, handler) };
+            unsafe {
+                if libc::signal(signal, handler) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
         }
     }
 }
