@@ -2,10 +2,13 @@
 
 #![cfg(unix)]
 
-mod support;
-
+mod deployments;
+mod handover;
+mod precedence;
 mod profiles;
+mod status;
 mod store;
+mod support;
 mod support_works;
 mod terminal;
 mod token;

@@ -18,6 +18,7 @@ pub mod run;
 pub mod sandbox;
 pub mod secrets;
 pub mod server;
+pub mod stored;
 pub mod stub;
 pub mod tls;
 
@@ -28,4 +29,5 @@ pub use reply::{Gate, Reply};
 pub use run::{Exit, Output, Run, Running, parallel};
 pub use sandbox::{LLAMACTL, Sandbox};
 pub use server::{Request, Server};
+pub use stored::Stored;
 pub use stub::{Stub, delete, get, post, request};

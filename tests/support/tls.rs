@@ -45,6 +45,15 @@ impl Authority {
             Flaw::WrongName => vec!["elsewhere.example".to_string()],
             _ => vec!["127.0.0.1".to_string(), "localhost".to_string()],
         };
+        self.config(names, flaw)
+    }
+
+    /// What a server that is reached by this name uses, as behind a proxy.
+    pub fn server_config_for(&self, name: &str) -> Arc<ServerConfig> {
+        self.config(vec![name.to_string()], Flaw::None)
+    }
+
+    fn config(&self, names: Vec<String>, flaw: Flaw) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(names).expect("names");
         if flaw == Flaw::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
