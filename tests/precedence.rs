@@ -131,7 +131,9 @@ impl Scene {
                 .as_str()
                 .unwrap_or_default()
                 .to_string();
-            seen.iter_mut().for_each(|line| line.push_str(&project));
+            for line in &mut seen {
+                line.push_str(&project);
+            }
         }
         assert!(seen.len() < 2, "{command}: {seen:?}");
         let mut line = match (output.exit, seen.pop()) {
@@ -235,6 +237,7 @@ fn all<'a>(
 }
 
 #[test]
+#[allow(clippy::too_many_lines)]
 fn a_flag_beats_a_variable_beats_the_profile() {
     let scene = Scene::new();
     let with = |more: &[(&'static str, &'static str)]| [&ALL[..], more].concat();

@@ -727,8 +727,8 @@ fn another_profile_than_the_current_one() {
         .code(4)
         .stderr(
             "
-            error: there is no profile 'nobody' in [SERVER]
-            hint: choose one with `llamactl auth use`; `llamactl auth get` lists them
+            error: no profile in [SERVER] has the name in --profile
+            hint: `llamactl auth get` lists the profiles
             ",
         )
         .run();
@@ -737,8 +737,8 @@ fn another_profile_than_the_current_one() {
         .code(4)
         .stderr(
             "
-            error: there is no profile in [SERVER] by the name in LLAMACTL_PROFILE
-            hint: choose one with `llamactl auth use`; `llamactl auth get` lists them
+            error: no profile in [SERVER] has the name in LLAMACTL_PROFILE
+            hint: `llamactl auth get` lists the profiles
             ",
         )
         .run();
