@@ -1,5 +1,6 @@
 //! All that a command may touch: the variables, the store, the way to servers, and the person at the terminal.
 
+use crate::clock::Clock;
 use crate::credentials::{Ask, Credentials, Given, resolve};
 use crate::error::Result;
 use crate::http::Http;
@@ -14,6 +15,8 @@ pub struct App {
     pub vars: Vars,
     /// The way to servers.
     pub http: Http,
+    /// The time of day.
+    pub clock: Clock,
 }
 
 impl App {

@@ -55,6 +55,21 @@ pub fn profile_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A name for a profile, made of what a server proposes: blanks become dashes, what does not fit is left out. None where
+/// nothing is left.
+#[must_use]
+pub fn fitted_name(text: &str) -> Option<String> {
+    let fitted: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_whitespace() { '-' } else { c })
+        .filter(|c| !is_unfit(*c))
+        .collect();
+    // Room for the number that tells it from others of the same name.
+    let fitted = fitted.trim_start_matches('-').chars();
+    profile_name(&fitted.take(LONGEST_NAME - 4).collect::<String>()).ok()
+}
+
 fn is_unfit(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }
@@ -91,5 +106,15 @@ mod tests {
         }
         assert!(profile_name("-x").is_err());
         assert!(profile_name(&"n".repeat(129)).is_err());
+        for (proposed, name) in [
+            ("ada@example.com", Some("ada@example.com")),
+            (" Ada\tLovelace ", Some("Ada-Lovelace")),
+            ("--\u{1b}[31mx\u{202e}", Some("[31mx")),
+            (" \u{1b}- ", None),
+            ("", None),
+        ] {
+            assert_eq!(fitted_name(proposed).as_deref(), name, "{proposed:?}");
+        }
+        assert_eq!(fitted_name(&"n".repeat(500)).unwrap().len(), 124);
     }
 }

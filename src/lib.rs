@@ -9,7 +9,9 @@
 pub mod address;
 pub mod app;
 pub mod atomic;
+pub mod browser;
 pub mod cli;
+pub mod clock;
 mod commands;
 pub mod credentials;
 pub mod dotenv;
@@ -18,10 +20,13 @@ pub mod error;
 pub mod http;
 pub mod input;
 pub mod lock;
+pub mod oidc;
 pub mod output;
 pub mod quote;
 pub mod secret;
+pub mod session;
 pub mod signals;
+pub mod signout;
 pub mod store;
 pub mod terminal;
 pub mod timestamp;
@@ -64,7 +69,8 @@ fn answer(parsed: Parsed) -> Result<()> {
                 invocation.has(OptId::NativeTls),
                 invocation.has(OptId::Verbose),
             );
-            commands::run(&invocation, &mut app::App { vars, http })
+            let clock = clock::Clock;
+            commands::run(&invocation, &mut app::App { vars, http, clock })
         }
     }
 }

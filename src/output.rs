@@ -183,6 +183,22 @@ fn quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// JSON that came from elsewhere, as text with a line end; everything that a terminal would act on is escaped.
+#[must_use]
+pub fn json_text(value: &serde_json::Value) -> String {
+    let mut out = String::new();
+    for c in format!("{value:#}\n").chars() {
+        match c {
+            // Line ends are layout here: inside of strings they are escaped already.
+            c if is_invisible(c) && c != '\n' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 fn yaml(doc: &Doc, depth: usize, out: &mut String) {
     if let (Doc::List(items), true) = (doc, doc.is_block()) {
         for item in items {
@@ -366,6 +382,17 @@ mod tests {
         assert_eq!(value[0]["name"], "a: b");
         assert_eq!(value[1]["spec"]["tags"][1], "1e3");
         assert_eq!(Doc::List(vec![]).render(Format::Json).unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn foreign_json_is_harmless() {
+        let value = serde_json::json!({"a": ["\u{1b}[31m\n\u{9b}\u{202e}", 1]});
+        let text = json_text(&value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+        assert!(!text.chars().any(|c| c != '\n' && is_invisible(c)));
     }
 
     #[test]

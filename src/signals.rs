@@ -25,11 +25,45 @@ impl Drop for Restored {
     }
 }
 
+/// While it lives, a signal that would end the process is only noted; it counts when the value is dropped.
+#[derive(Debug)]
+pub struct Deferred {
+    _private: (),
+}
+
+/// Starts noting, for a step that must not be broken off halfway.
+#[must_use]
+pub fn defer() -> Deferred {
+    #[cfg(unix)]
+    unix::defer();
+    Deferred { _private: () }
+}
+
+impl Deferred {
+    /// Whether a signal came: what can be undone should be.
+    #[must_use]
+    #[allow(clippy::unused_self)]
+    pub fn is_pending(&self) -> bool {
+        #[cfg(unix)]
+        return unix::is_pending();
+        #[cfg(not(unix))]
+        return false;
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        unix::deliver();
+    }
+}
+
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod unix {
     use std::mem::MaybeUninit;
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     const WATCHED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
@@ -46,6 +80,34 @@ mod unix {
         unsafe {
             libc::write(libc::STDERR_FILENO, b"\n".as_ptr().cast(), 1);
             libc::_exit(128 + signal);
+        }
+    }
+
+    /// The signal that came while they are deferred; 0: none.
+    static NOTED: AtomicI32 = AtomicI32::new(0);
+
+    extern "C" fn note(signal: libc::c_int) {
+        const SAID: &[u8] = b"\nstopping as soon as nothing is left behind\n";
+        if NOTED.swap(signal, Ordering::SeqCst) == 0 {
+            // SAFETY: as above.
+            unsafe { libc::write(libc::STDERR_FILENO, SAID.as_ptr().cast(), SAID.len()) };
+        }
+    }
+
+    pub fn defer() {
+        let handler: extern "C" fn(libc::c_int) = note;
+        set(handler as libc::sighandler_t);
+    }
+
+    pub fn is_pending() -> bool {
+        NOTED.load(Ordering::SeqCst) != 0
+    }
+
+    pub fn deliver() {
+        set(libc::SIG_DFL);
+        let noted = NOTED.swap(0, Ordering::SeqCst);
+        if noted != 0 {
+            restore_and_exit(noted);
         }
     }
 
@@ -69,7 +131,7 @@ mod unix {
     /// A signal that is ignored, as below nohup, stays so.
     fn set(handler: libc::sighandler_t) {
         for signal in WATCHED {
-            // SAFETY: the handler is a function of this type that lives as long as the program, or SIG_DFL.
+            // SAFETY: the handler is a function of this type that lives as long as the program, or SIG_DFL or SIG_IGN.
             unsafe {
                 if libc::signal(signal, handler) == libc::SIG_IGN {
                     libc::signal(signal, libc::SIG_IGN);

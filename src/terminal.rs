@@ -39,6 +39,39 @@ pub fn is_interactive(vars: Vars) -> bool {
         && io::stderr().is_terminal()
 }
 
+/// A line about something that goes on: written again and again in its place on a terminal, not at all elsewhere.
+#[derive(Debug)]
+pub struct Line {
+    live: bool,
+    width: usize,
+}
+
+impl Line {
+    /// `live`: there is a person who watches.
+    #[must_use]
+    pub fn new(live: bool) -> Line {
+        Line { live, width: 0 }
+    }
+
+    /// Writes the line over what it was before.
+    pub fn show(&mut self, text: &str) {
+        if self.live {
+            let width = text.chars().count();
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "\r{text:<before$}", before = self.width);
+            let _ = err.flush();
+            self.width = width;
+        }
+    }
+
+    /// Goes on below it.
+    pub fn end(self) {
+        if self.width > 0 {
+            say("");
+        }
+    }
+}
+
 /// Asks for a secret without showing what is typed.
 ///
 /// # Errors

@@ -4,8 +4,11 @@
 
 mod deployments;
 mod handover;
+mod login;
+mod logout;
 mod precedence;
 mod profiles;
+mod refresh;
 mod status;
 mod store;
 mod support;

@@ -13,8 +13,12 @@ pub enum Id {
     AuthGet,
     /// `auth use`
     AuthUse,
+    /// `auth login`
+    AuthLogin,
     /// `auth logout`
     AuthLogout,
+    /// `auth me`
+    AuthMe,
     /// `auth inject`
     AuthInject,
     /// `auth status`
@@ -114,6 +118,8 @@ pub struct Arg {
 /// What an option is, apart from its text; commands ask an invocation by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptId {
+    /// `--all`
+    All,
     /// `--api-key`
     ApiKey,
     /// `--api-key-file`
@@ -138,6 +144,8 @@ pub enum OptId {
     Name,
     /// `--native-tls`
     NativeTls,
+    /// `--no-browser`
+    NoBrowser,
     /// `--no-verify`
     NoVerify,
     /// `--offline`
@@ -263,6 +271,11 @@ pub const EVERYWHERE: &[&Opt] = &[&HELP, &VERBOSE, &NATIVE_TLS];
 /// The options of the bare program, beside those of every command.
 pub const TOP_LEVEL: &[&Opt] = &[&VERSION];
 
+const ALL: Opt = switch(
+    OptId::All,
+    "all",
+    "Log out from every profile of the current environment",
+);
 const API_KEY: Opt = valued(
     OptId::ApiKey,
     "api-key",
@@ -296,6 +309,15 @@ const NAME: Opt = valued(
     Value::Text,
     "Call the profile NAME instead of a name made from the key",
 );
+const LOGIN_NAME: Opt = Opt {
+    about: "Call the profile NAME instead of the user's e-mail address",
+    ..NAME
+};
+const NO_BROWSER: Opt = switch(
+    OptId::NoBrowser,
+    "no-browser",
+    "Start no browser; only show the address and the code",
+);
 const NO_VERIFY: Opt = switch(
     OptId::NoVerify,
     "no-verify",
@@ -308,6 +330,10 @@ const ORG: Opt = valued(
     Value::Text,
     "Only projects of this organization",
 );
+const LOGIN_ORG: Opt = Opt {
+    about: "Choose among the projects of this organization",
+    ..ORG
+};
 const FORMATS: &[&str] = &["text", "json", "yaml"];
 const WIDE_FORMATS: &[&str] = &["text", "wide", "json", "yaml"];
 const SHELLS: &[&str] = &["sh", "fish", "powershell", "dotenv", "json", "github"];
@@ -467,6 +493,31 @@ const AUTH: &[Command] = &[
         aliases: &[],
     },
     Command {
+        name: "login",
+        about: "Sign in with a browser and create a profile",
+        details: "Shows an address and a code, starts a browser there where this machine has one (BROWSER names another), and \
+            waits until the login is approved. The browser may be on another device. Then it makes an API key of its own on the \
+            server, stores the profile and makes it current. On a terminal, a choice of projects is asked for.\n\n\
+            Nothing is stored before all of it worked. Logging in again as the same user updates the profile and keeps its key. \
+            No browser is started over SSH, without a display, in CI or without a terminal.",
+        node: Node::Leaf {
+            id: Id::AuthLogin,
+            args: &[],
+            options: &[&TOKEN_PROJECT, &LOGIN_ORG, &LOGIN_NAME, &NO_BROWSER],
+            examples: &[
+                Example {
+                    line: "llamactl auth login",
+                    says: "ask for everything",
+                },
+                Example {
+                    line: "llamactl auth login --no-browser --project your-project-id",
+                    says: "on a machine without a screen",
+                },
+            ],
+        },
+        aliases: &[],
+    },
+    Command {
         name: "get",
         about: "List the profiles of the current environment, or show one",
         details: "",
@@ -505,15 +556,39 @@ const AUTH: &[Command] = &[
     Command {
         name: "logout",
         about: "Delete a profile and its credentials",
-        details: "If it was the current profile, no profile is current afterwards. Without NAME, choose from a list on a \
-            terminal. A key that was made elsewhere and given to `auth token` stays valid on the server.",
+        details: "What `auth login` made is taken back first: the API key is deleted on the server, and the login is ended at \
+            its provider. If the server can't be reached, the profile goes all the same, and a warning names the key that is \
+            still good. A key that was made elsewhere and given to `auth token` stays valid on the server.\n\n\
+            If it was the current profile, no profile is current afterwards. Without NAME, choose from a list on a terminal.",
         node: Node::Leaf {
             id: Id::AuthLogout,
             args: &[PROFILE_NAME],
-            options: &[],
+            options: &[&ALL],
+            examples: &[
+                Example {
+                    line: "llamactl auth logout work",
+                    says: "forget the profile `work`",
+                },
+                Example {
+                    line: "llamactl auth logout --all",
+                    says: "forget every profile of the current environment",
+                },
+            ],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "me",
+        about: "Show who logged in, as the login's provider says it",
+        details: "Prints the claims of the id token of a profile that `auth login` made, as JSON. Its signature is checked \
+            against the provider's keys; one that has expired is refreshed first.",
+        node: Node::Leaf {
+            id: Id::AuthMe,
+            args: &[],
+            options: &[&PROFILE],
             examples: &[Example {
-                line: "llamactl auth logout work",
-                says: "forget the profile `work`",
+                line: "llamactl auth me",
+                says: "the claims of the current profile's login",
             }],
         },
         aliases: &[],

@@ -5,7 +5,9 @@ mod auth {
     pub mod export;
     pub mod get;
     pub mod inject;
+    pub mod login;
     pub mod logout;
+    pub mod me;
     pub mod status;
 
     pub mod token;
@@ -33,7 +35,9 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Id::AuthToken => auth::token::run(&auth::token::Args::from(given)?, app),
         Id::AuthGet => auth::get::run(&auth::get::Args::from(given), app),
         Id::AuthUse => auth::r#use::run(&auth::r#use::Args::from(given), app),
-        Id::AuthLogout => auth::logout::run(&auth::logout::Args::from(given), app),
+        Id::AuthLogin => auth::login::run(&auth::login::Args::from(given)?, app),
+        Id::AuthLogout => auth::logout::run(&auth::logout::Args::from(given)?, app),
+        Id::AuthMe => auth::me::run(&auth::me::Args::from(given), app),
         Id::AuthInject => auth::inject::run(&auth::inject::Args::from(given), app),
 
         Id::AuthStatus => auth::status::run(&auth::status::Args::from(given)?, app),

@@ -5,8 +5,8 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::credentials::Ask;
 use crate::error::Result;
-use crate::http::api::Api;
 use crate::output::{self, Doc, Format, yes_no};
+use crate::session::Session;
 use crate::terminal;
 
 /// What the line says.
@@ -29,15 +29,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         profile: args.profile.as_deref(),
         ..Ask::default()
     };
-    let credentials = app.credentials(&ask)?;
-    let whose = credentials.whose();
-    let found = Api::new(
-        &mut app.http,
-        &credentials.server.value,
-        credentials.secret(),
-        whose,
-    )
-    .organizations()?;
+    let mut session = Session::new(app.credentials(&ask)?);
+    // What clippy would have in its place does not compile: the method is not general enough in its lifetimes.
+    #[allow(clippy::redundant_closure_for_method_calls)]
+    let found = session.ask(app, |api| api.organizations())?;
     let organizations = found.as_deref().unwrap_or_default();
     // The default organization is the one that is worked in.
     let doc = Doc::List(

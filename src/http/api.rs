@@ -38,6 +38,8 @@ pub enum Why {
 pub struct Trouble {
     /// Why.
     pub why: Why,
+    /// The status of the answer, or why there was none.
+    pub answer: std::result::Result<u16, Cause>,
     /// What to tell.
     pub error: Error,
 }
@@ -57,6 +59,7 @@ impl From<Failure> for Trouble {
         };
         Trouble {
             why,
+            answer: Err(failure.cause),
             error: failure.error,
         }
     }
@@ -106,6 +109,9 @@ pub struct Project {
     /// How many deployments it has.
     #[serde(default)]
     pub deployment_count: i64,
+    /// The organization that it is in; none where the server has no organizations.
+    #[serde(default)]
+    pub org_id: Option<String>,
 }
 
 impl Project {
@@ -135,15 +141,23 @@ pub enum Whose<'a> {
     Profile(&'a str),
     /// That of a variable, by its name.
     Variable(&'static str),
+    /// A stored profile's access token, by its name.
+    Login(&'a str),
+    /// The access token of a login that is going on.
+    NewLogin,
     /// The one just given.
     Given,
 }
 
 impl Whose<'_> {
-    fn key(self) -> String {
+    /// What it is called.
+    #[must_use]
+    pub fn key(self) -> String {
         match self {
             Whose::Profile(name) => format!("the API key of the profile '{}'", plain(name)),
             Whose::Variable(name) => format!("the API key in {name}"),
+            Whose::Login(name) => format!("the login of the profile '{}'", plain(name)),
+            Whose::NewLogin => "this login".to_string(),
             Whose::Given => "the API key".to_string(),
         }
     }
@@ -153,6 +167,7 @@ impl Whose<'_> {
             Whose::Variable(name) => {
                 format!("set {name} to a valid key, or unset it to use a profile")
             }
+            Whose::Login(_) | Whose::NewLogin => "log in again: `llamactl auth login`".to_string(),
             Whose::Profile(_) | Whose::Given => {
                 "sign in with a valid key: `llamactl auth token`".to_string()
             }
@@ -163,8 +178,8 @@ impl Whose<'_> {
 /// A control plane, spoken to with a key or without.
 #[derive(Debug)]
 pub struct Api<'a> {
-    http: &'a mut Http,
-    base: &'a ApiUrl,
+    pub(super) http: &'a mut Http,
+    pub(super) base: &'a ApiUrl,
     key: Option<&'a Secret>,
     whose: Whose<'a>,
 }
@@ -316,6 +331,7 @@ impl<'a> Api<'a> {
     ) -> std::result::Result<T, Trouble> {
         serde_json::from_slice(&response.body).map_err(|error| Trouble {
             why: Why::Nonsense,
+            answer: Ok(response.status),
             error: nonsense(self.base, &what_is_wrong(&error, &response.body), response),
         })
     }
@@ -345,7 +361,7 @@ fn what_is_wrong(error: &serde_json::Error, body: &[u8]) -> String {
     }
 }
 
-fn nonsense(base: &ApiUrl, what: &str, response: &Response) -> Error {
+pub(super) fn nonsense(base: &ApiUrl, what: &str, response: &Response) -> Error {
     Error::no_answer(format!(
         "{base} does not answer as a control plane: {what}{}",
         named(response)
@@ -369,7 +385,7 @@ fn looks_like_html(body: &[u8]) -> bool {
 }
 
 /// A status other than success, in words.
-fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble {
+pub(super) fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble {
     let status = response.status;
     let detail = detail(&response.body);
     let is_page = looks_like_html(&response.body);
@@ -421,7 +437,11 @@ fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble 
             nonsense(base, &format!("its status is {status}"), response),
         ),
     };
-    Trouble { why, error }
+    Trouble {
+        why,
+        answer: Ok(status),
+        error,
+    }
 }
 
 /// A redirect's target without what may be a secret in its query.
@@ -431,7 +451,7 @@ fn origin_of(location: &str) -> String {
 }
 
 /// What an error body says: FastAPI's `detail`, as text or as a list of what is wrong with which field.
-fn detail(body: &[u8]) -> Option<String> {
+pub(super) fn detail(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Detail {

@@ -8,6 +8,7 @@ mod agent;
 pub mod api;
 pub mod deployments;
 pub mod events;
+pub mod login;
 mod proxy;
 mod trust;
 

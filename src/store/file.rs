@@ -52,6 +52,24 @@ pub fn config_dir(vars: Vars) -> Result<(PathBuf, bool)> {
     }
 }
 
+impl Store {
+    /// Whether this program may write the file that the profiles came from.
+    ///
+    /// # Errors
+    /// Failed, where a newer one wrote it.
+    pub fn writable(&self, path: &Path) -> Result<()> {
+        match self.version > VERSION {
+            false => Ok(()),
+            true => Err(Error::failed(format!(
+                "{} was written by a newer llamactl (format {}, this one writes {VERSION})",
+                path.display(),
+                self.version
+            ))
+            .hint("nothing was changed; update llamactl")),
+        }
+    }
+}
+
 impl StoreFile {
     /// The file that the variables name; nothing is opened yet.
     ///
@@ -134,14 +152,7 @@ impl StoreFile {
                 self.path.display()
             ));
         }
-        if store.version > VERSION {
-            return Err(Error::failed(format!(
-                "{} was written by a newer llamactl (format {}, this one writes {VERSION})",
-                self.path.display(),
-                store.version
-            ))
-            .hint("nothing was changed; update llamactl"));
-        }
+        store.writable(&self.path)?;
         store.version = VERSION;
         let outcome = change(&mut store)?;
         let text = serde_json::to_vec_pretty(&store).map_err(|e| self.unwritable(&e.into()))?;

@@ -12,6 +12,7 @@
 pub mod capture;
 pub mod control_plane;
 pub mod profiles;
+pub mod provider;
 pub mod pty;
 pub mod reply;
 pub mod run;

@@ -1,40 +1,56 @@
-//! `auth logout`: deletes a profile and its credentials.
+//! `auth logout`: revokes what a profile's login made, and deletes the profile.
 
+use crate::address::ApiUrl;
 use crate::app::App;
 use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
 use crate::commands::choice;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::plain;
+use crate::signout;
+use crate::store::Profile;
 use crate::terminal;
 use crate::vars;
 
 /// What the line says.
 pub struct Args {
     name: Option<String>,
+    all: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
-        Args {
+    pub fn from(given: &Invocation) -> Result<Args> {
+        let args = Args {
             name: given.arg(0).map(str::to_string),
+            all: given.has(OptId::All),
+        };
+        match (&args.name, args.all) {
+            (Some(_), true) => {
+                Err(Error::usage("a NAME and --all are both given").hint("pass one of them"))
+            }
+            _ => Ok(args),
         }
     }
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let env = app.profiles()?.current();
-    let name = choice::profile(app, &env, args.name.as_deref(), "Log out from")?
-        .name
-        .clone();
-    let was_current = app.change_profiles(|store| {
-        let env = store.environment_mut(&env.api_url);
-        let was_current = env.current_profile.as_ref() == Some(&name);
-        match env.remove(&name) {
-            Some(_) => Ok(was_current),
-            None => Err(choice::no_such_profile(env, &name)),
+    let leaving: Vec<Profile> = match args.all {
+        true => env.profiles.clone(),
+        false => {
+            vec![choice::profile(app, &env, args.name.as_deref(), "Log out from")?.clone()]
         }
-    })?;
-    terminal::say(&format!("logged out {}", plain(&name)));
+    };
+    let mut was_current = false;
+    for profile in &leaving {
+        // The server first: a key whose id is forgotten can't be deleted any more.
+        signout::revoke(app, &env.api_url, profile);
+        was_current |= delete(app, &env.api_url, &profile.name)?;
+        terminal::say(&format!("logged out {}", plain(&profile.name)));
+    }
+    if leaving.is_empty() {
+        terminal::say(&format!("no profiles in {}", env.api_url));
+    }
     if was_current {
         terminal::say("no profile is current now");
     }
@@ -45,4 +61,16 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Deletes the local data. True where it was the current profile.
+fn delete(app: &App, url: &ApiUrl, name: &str) -> Result<bool> {
+    app.change_profiles(|store| {
+        let env = store.environment_mut(url);
+        let was_current = env.current_profile.as_deref() == Some(name);
+        match env.remove(name) {
+            Some(_) => Ok(was_current),
+            None => Err(choice::no_such_profile(env, name)),
+        }
+    })
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::api::{Api, Version, Why, find_project};
 use crate::output::{self, Doc, Format, plain};
 use crate::secret::Secret;
+use crate::session::Session;
 
 /// What the line says.
 pub struct Args {
@@ -83,35 +84,30 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
+    let report = Report::of(&credentials);
+    let mut session = Session::new(credentials);
     let answer = match args.offline {
         true => Answer::default(),
-        false => ask_server(app, &credentials),
+        false => ask_server(app, &mut session),
     };
-    print(args.format, &Report::of(&credentials), &answer)?;
+    print(args.format, &report, &answer)?;
     match answer.error {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
-fn ask_server(app: &mut App, credentials: &Credentials) -> Answer {
-    let server = &credentials.server.value;
-    let mut api = Api::new(
-        &mut app.http,
-        server,
-        credentials.secret(),
-        credentials.whose(),
-    );
+fn ask_server(app: &mut App, session: &mut Session) -> Answer {
     let mut answer = Answer::default();
-    match api.projects(None) {
+    match session.ask(app, |api| api.projects(None)) {
         Ok(projects) => {
             answer.check = Check::Accepted;
-            answer.version = api.version().ok().map(|(version, _)| version);
-            if let Some(project) = &credentials.project {
-                match find_project(&projects, &project.value, server) {
+            answer.version = version(app, session);
+            if let Some(project) = &session.credentials.project {
+                match find_project(&projects, &project.value, session.server()) {
                     Ok(found) => answer.project_name = Some(found.name().to_string()),
                     // A server that asks for no key makes a project with its first deployment.
-                    Err(_) if credentials.key.is_none() => {}
+                    Err(_) if session.is_anonymous() => {}
                     Err(error) => answer.error = Some(error),
                 }
             }
@@ -121,7 +117,7 @@ fn ask_server(app: &mut App, credentials: &Credentials) -> Answer {
             match trouble.why {
                 Why::Rejected => {
                     answer.check = Check::Rejected;
-                    answer.version = api.version().ok().map(|(version, _)| version);
+                    answer.version = version(app, session);
                 }
                 Why::Setup => {}
                 // Whatever it said, it was no answer to whether it takes the key.
@@ -134,6 +130,11 @@ fn ask_server(app: &mut App, credentials: &Credentials) -> Answer {
         }
     }
     answer
+}
+
+fn version(app: &mut App, session: &Session) -> Option<Version> {
+    let answer = Api::without_key(&mut app.http, session.server()).version();
+    answer.ok().map(|(version, _)| version)
 }
 
 /// What is said of, and where it came from; a field without a value has no source.

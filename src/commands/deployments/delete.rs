@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, explain, project_of};
+use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result};
 use crate::http::deployments::Deletion;
 use crate::output::plain;
@@ -25,15 +25,14 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let credentials = args.target.credentials(app, true)?;
-    let project = project_of(&credentials);
+    let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
     if !args.yes {
         let place = format!(
             "{} in the project {} of {}",
             plain(name),
-            plain(project),
-            credentials.server.value
+            plain(&project),
+            session.server()
         );
         if !app.is_interactive() {
             return Err(Error::usage(format!(
@@ -46,8 +45,8 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
             return Err(Error::failed("nothing was deleted"));
         }
     }
-    let deletion = api(app, &credentials)
-        .delete_deployment(name, project)
+    let deletion = session
+        .ask(app, |api| api.delete_deployment(name, &project))
         .map_err(explain)?;
     match deletion {
         Deletion::Done => terminal::say(&format!("deleted {}", plain(name))),

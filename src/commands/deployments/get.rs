@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{SHORT_SHA, Target, api, explain, project_of};
+use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
 use crate::http::deployments::Deployment;
 use crate::output::{self, Doc, Format, plain};
@@ -28,17 +28,17 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let credentials = args.target.credentials(app, false)?;
-    let project = project_of(&credentials);
-    let mut api = api(app, &credentials);
+    let (mut session, project) = args.target.session(app, false)?;
     let (shown, doc) = match &args.target.name {
         Some(name) => {
-            let one = api.deployment(name, project).map_err(explain)?;
+            let one = session
+                .ask(app, |api| api.deployment(name, &project))
+                .map_err(explain)?;
             let doc = document(&one);
             (vec![one], doc)
         }
         None => {
-            let all = api.deployments(project)?;
+            let all = session.ask(app, |api| api.deployments(&project))?;
             let doc = Doc::List(all.iter().map(document).collect());
             (all, doc)
         }
@@ -47,7 +47,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     if shown.is_empty() {
-        terminal::say(&format!("no deployments in the project {}", plain(project)));
+        terminal::say(&format!(
+            "no deployments in the project {}",
+            plain(&project)
+        ));
         return Ok(());
     }
     let cell = |text: &Option<String>| text.clone().unwrap_or_default();

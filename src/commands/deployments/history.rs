@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{SHORT_SHA, Target, api, explain, project_of};
+use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
 use crate::output::{self, Doc, Format, plain};
 use crate::terminal;
@@ -26,11 +26,10 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let credentials = args.target.credentials(app, false)?;
-    let project = project_of(&credentials);
+    let (mut session, project) = args.target.session(app, false)?;
     let name = args.target.required_name();
-    let mut releases = api(app, &credentials)
-        .releases(name, project)
+    let mut releases = session
+        .ask(app, |api| api.releases(name, &project))
         .map_err(explain)?;
     // What is no time goes last.
     releases.sort_by_cached_key(|release| Reverse(Instant::parse(&release.released_at)));

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, explain, project_of};
+use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result, os_reason};
 use crate::http::api::{Trouble, Why};
 use crate::http::deployments::{LogLine, LogRange};
@@ -47,16 +47,17 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let credentials = args.target.credentials(app, false)?;
-    let project = project_of(&credentials);
+    let (mut session, project) = args.target.session(app, false)?;
     let _interruptible = signals::restore_terminal_when_killed();
-    let mut events = api(app, &credentials)
-        .logs(args.target.required_name(), project, args.range)
+    let mut events = session
+        .ask(app, |api| {
+            api.logs(args.target.required_name(), &project, args.range)
+        })
         .map_err(not_now)?;
     let broke = |e: std::io::Error| {
         Error::no_answer(format!(
             "the log stream of {} broke: {}",
-            credentials.server.value,
+            session.server(),
             os_reason(&e)
         ))
         .hint("what was printed is complete up to there; run it again for the rest")

@@ -10,10 +10,11 @@ pub mod rollback;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::{Ask, Credentials};
+use crate::credentials::Ask;
 use crate::error::{Error, Result};
-use crate::http::api::{Api, Trouble, Why};
+use crate::http::api::{Trouble, Why};
 use crate::input;
+use crate::session::Session;
 
 /// How much of a commit a table shows.
 const SHORT_SHA: usize = 7;
@@ -47,37 +48,22 @@ impl Target {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// The credentials to work with; `strict` for what can't be undone.
+    /// The control plane with the credentials to work with, and the project; `strict` for what can't be undone.
     ///
     /// # Errors
     /// As [`crate::credentials::resolve`].
-    pub fn credentials(&self, app: &App, strict: bool) -> Result<Credentials> {
-        app.credentials(&Ask {
+    pub fn session(&self, app: &App, strict: bool) -> Result<(Session, String)> {
+        let credentials = app.credentials(&Ask {
             profile: self.profile.as_deref(),
             project: self.project.as_deref(),
             needs_project: true,
             strict,
             ..Ask::default()
-        })
+        })?;
+        let project = credentials.project.as_ref();
+        let project = project.map_or(String::new(), |project| project.value.clone());
+        Ok((Session::new(credentials), project))
     }
-}
-
-/// The project that the credentials are for; these commands do not come this far without one.
-pub fn project_of(credentials: &Credentials) -> &str {
-    credentials
-        .project
-        .as_ref()
-        .map_or("", |project| &project.value)
-}
-
-/// The control plane, spoken to with these credentials.
-pub fn api<'a>(app: &'a mut App, credentials: &'a Credentials) -> Api<'a> {
-    Api::new(
-        &mut app.http,
-        &credentials.server.value,
-        credentials.secret(),
-        credentials.whose(),
-    )
 }
 
 /// What went wrong with one deployment, with what to do where there is none of that name.

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, api, explain, project_of};
+use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result};
 use crate::http::api::Why;
 use crate::output::plain;
@@ -33,13 +33,11 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let credentials = args.target.credentials(app, true)?;
-    let project = project_of(&credentials);
+    let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
-    let mut api = api(app, &credentials);
-    let now = match api.roll_back(name, project, &args.git_sha) {
+    let now = match session.ask(app, |api| api.roll_back(name, &project, &args.git_sha)) {
         Ok(now) => now,
-        Err(trouble) if trouble.why == Why::OutOfReach && api.answer_lost() => {
+        Err(trouble) if trouble.why == Why::OutOfReach && app.http.answer_lost() => {
             return Err(trouble.error.hint(format!(
                 "it may have been done all the same: `llamactl deployments history {}` tells",
                 plain(name)

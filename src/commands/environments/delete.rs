@@ -6,6 +6,7 @@ use crate::cli::parse::Invocation;
 use crate::commands::choice;
 use crate::error::Result;
 use crate::output::plain;
+use crate::signout;
 use crate::terminal;
 
 /// What the line says.
@@ -31,6 +32,12 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         args.url.as_ref(),
         title,
     )?;
+    for profile in store
+        .environment(&url)
+        .map_or(Vec::new(), |env| env.profiles)
+    {
+        signout::revoke(app, &url, &profile);
+    }
     let (gone, was_current) = app.change_profiles(|store| {
         let Some(env) = store.environment(&url) else {
             return Err(choice::no_such_environment(&store.urls(), &url));

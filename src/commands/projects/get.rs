@@ -5,8 +5,9 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::credentials::Ask;
 use crate::error::Result;
-use crate::http::api::{Api, Project, find_project};
+use crate::http::api::{Project, find_project};
 use crate::output::{self, Doc, Format, yes_no};
+use crate::session::Session;
 use crate::terminal;
 
 /// What the line says.
@@ -33,13 +34,11 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         profile: args.profile.as_deref(),
         ..Ask::default()
     };
-    let credentials = app.credentials(&ask)?;
-    let whose = credentials.whose();
-    let server = &credentials.server.value;
-    let projects = Api::new(&mut app.http, server, credentials.secret(), whose)
-        .projects(args.org.as_deref())?;
+    let mut session = Session::new(app.credentials(&ask)?);
+    let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
 
-    let current = credentials
+    let current = session
+        .credentials
         .project
         .as_ref()
         .map(|project| project.value.as_str());
@@ -54,7 +53,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     };
     let (doc, shown) = match &args.id {
         Some(id) => {
-            let one = find_project(&projects, id, server)?;
+            let one = find_project(&projects, id, session.server())?;
             (document(one), std::slice::from_ref(one))
         }
         None => (

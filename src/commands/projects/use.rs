@@ -6,9 +6,10 @@ use crate::cli::spec::OptId;
 use crate::commands::choice;
 use crate::credentials::Ask;
 use crate::error::{Error, Result};
-use crate::http::api::{Api, find_project};
+use crate::http::api::find_project;
 use crate::input;
 use crate::output::plain;
+use crate::session::Session;
 use crate::terminal;
 
 /// What the line says.
@@ -35,19 +36,17 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         needs_project: true,
         ..Ask::default()
     };
-    let credentials = app.stored_credentials(&ask)?;
-    let Some(profile) = credentials.profile.as_ref().map(|profile| &profile.value) else {
+    let mut session = Session::new(app.stored_credentials(&ask)?);
+    let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
+    let Some(profile) = session.profile() else {
         return Err(Error::auth("there is no profile").hint("sign in with `llamactl auth token`"));
     };
-    let whose = credentials.whose();
-    let server = &credentials.server.value;
-    let projects = Api::new(&mut app.http, server, credentials.secret(), whose)
-        .projects(args.org.as_deref())?;
+    let server = session.server();
     let (id, name) = match &args.id {
         Some(id) => match find_project(&projects, id, server) {
             Ok(project) => (id.clone(), Some(plain(project.name()))),
             // A server that asks for no key makes a project with its first deployment.
-            Err(_) if credentials.key.is_none() => {
+            Err(_) if session.is_anonymous() => {
                 terminal::warn(&format!("{server} has no deployment in that project yet"));
                 (id.clone(), None)
             }

@@ -1,0 +1,758 @@
+//! `auth login`: the device flow, from the code on the screen to the stored profile.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::provider::{CLIENT, Provider, refusal};
+use crate::support::secrets::KEY;
+use crate::support::{
+    ControlPlane, Exit, Gate, Reply, Run, Running, Sandbox, Stub, World, delete, get, post,
+};
+
+const MINTED: &str = "llx-minted000000000000000001";
+const PROFILES: &str = ".config/llamactl/profiles.json";
+const DISCOVERY: &str = "/api/v1/auth/oidc/discovery";
+const LIST: &str = "/api/v1beta1/deployments/list-projects";
+
+/// A control plane with a provider, and a sandbox whose current environment it is.
+pub struct Setup {
+    pub sandbox: Sandbox,
+    pub plane: ControlPlane,
+    pub provider: Provider,
+}
+
+/// One organization with one project.
+pub fn setup() -> Setup {
+    setup_with(
+        World::default()
+            .organization("org-acme", "Acme", true)
+            .project("proj-web", "Website", "org-acme"),
+    )
+}
+
+pub fn setup_with(world: World) -> Setup {
+    let provider = Provider::start();
+    let mut world = world.oidc(&provider.discovery_url(), CLIENT);
+    for number in 1..10 {
+        world = world.key(&format!("access-{number}"));
+    }
+    let plane = ControlPlane::start(world);
+    let sandbox = sandbox(&provider);
+    sandbox.knows(&plane);
+    sandbox
+        .cmd("environments add")
+        .arg(plane.url())
+        .any_stderr()
+        .run();
+    Setup {
+        sandbox,
+        plane,
+        provider,
+    }
+}
+
+fn sandbox(provider: &Provider) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.replace(&provider.url(), "[PROVIDER]");
+    sandbox.secret("device-code");
+    for number in 1..10 {
+        sandbox.secret(&format!("access-{number}"));
+        sandbox.secret(&format!("refresh-{number}"));
+    }
+    sandbox
+}
+
+impl Setup {
+    /// Logs in, whatever it prints.
+    pub fn log_in(&self) {
+        self.sandbox.cmd("auth login").any_stderr().run();
+    }
+
+    pub fn profiles(&self) -> Value {
+        self.sandbox
+            .cmd("auth get -o json")
+            .any_stdout()
+            .run()
+            .json()
+    }
+
+    /// The only profile in the store.
+    pub fn stored(&self) -> Value {
+        let store = self.sandbox.json_home(PROFILES);
+        let profiles = &store["environments"][0]["profiles"];
+        assert_eq!(profiles.as_array().map(Vec::len), Some(1), "{profiles}");
+        profiles[0].clone()
+    }
+
+    pub fn store(&self) -> String {
+        self.sandbox.read_home(PROFILES)
+    }
+
+    /// Runs a login that must fail and leave everything as it was.
+    fn fails(&self, line: &str, code: i32, said: &str) {
+        let before = (self.store(), self.plane.world().minted.len());
+        let output = self
+            .sandbox
+            .cmd(line)
+            .code(code)
+            .stderr_has(said)
+            .limit(Duration::from_secs(90))
+            .run();
+        let hints = output.stderr.matches("hint: ").count();
+        assert!(
+            output.stderr.contains("error: ") && hints <= 1,
+            "{}",
+            output.stderr
+        );
+        assert_eq!(before, (self.store(), self.plane.world().minted.len()));
+    }
+}
+
+const SHOWN: &str = "open this address:  [PROVIDER]/device\n\
+    enter this code:    WDJB-MJHT\n\
+    both in one:        [PROVIDER]/device?user_code=WDJB-MJHT\n";
+
+#[test]
+fn a_login_from_the_code_to_the_profile() {
+    let setup = setup();
+    let requests = setup.plane.server().requests().len();
+    setup
+        .sandbox
+        .cmd("auth login")
+        .stderr(&format!(
+            "{SHOWN}waiting for approval, for at most 10:00\ncreated profile ada@acme.example and made it current\n"
+        ))
+        .run();
+    let stored = setup.stored();
+    assert_eq!(stored["name"], "ada@acme.example");
+    assert_eq!(stored["project_id"], "proj-web");
+    assert_eq!(stored["project_name"], "Website");
+    assert_eq!(stored["api_key"], MINTED);
+    assert_eq!(stored["api_key_id"], "key-1");
+    assert_eq!(stored["oidc"]["subject"], "ada");
+    assert_eq!(stored["oidc"]["refresh_token"], "refresh-1");
+    // As few requests as it takes: after the approval it is the token endpoint, the projects and the key.
+    assert_eq!(
+        setup.provider.server().lines(),
+        [
+            "GET /.well-known/openid-configuration",
+            "POST /device/auth",
+            "GET /jwks",
+            "POST /token"
+        ]
+    );
+    let ours = &setup.plane.server().requests()[requests..];
+    let lines: Vec<String> = ours
+        .iter()
+        .map(crate::support::server::Request::line)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            format!("GET {DISCOVERY}"),
+            format!("GET {LIST}"),
+            "POST /api/v1/api-keys".to_string()
+        ]
+    );
+    assert!(
+        ours.iter()
+            .all(|request| request.connection == ours[0].connection)
+    );
+    assert_eq!(setup.provider.server().connections(), 1);
+    let form = setup.provider.server().requests()[1].form();
+    assert!(form.contains(&("scope".into(), "openid profile email offline_access".into())));
+    let body = ours[2].json().unwrap();
+    let name = body["name"].as_str().unwrap();
+    assert!(name.starts_with("ada@acme.example llamactl on "), "{name}");
+    assert_eq!(body["project_id"], Value::Null);
+
+    setup.sandbox.cmd("projects get").any_stdout().run();
+    assert_eq!(
+        setup.plane.server().requests().last().unwrap().bearer(),
+        Some(MINTED)
+    );
+}
+
+#[test]
+fn a_bad_network_and_a_slow_person() {
+    let setup = setup();
+    setup.provider.script().polls.extend([
+        refusal("authorization_pending"),
+        refusal("slow_down"),
+        refusal("slow_down"),
+        Reply::html(502, "<html>Bad Gateway</html>"),
+        Reply::reset(),
+    ]);
+    setup
+        .sandbox
+        .cmd("auth login")
+        .any_stderr()
+        .limit(Duration::from_secs(90))
+        .run();
+    let script = setup.provider.script();
+    let gaps: Vec<f64> = script
+        .polled
+        .windows(2)
+        .map(|two| (two[1] - two[0]).as_secs_f64())
+        .collect();
+    assert_eq!(gaps.len(), 5);
+    for (gap, least) in gaps.iter().zip([1.0, 6.0, 11.0, 11.0, 11.0]) {
+        assert!((least..least + 3.0).contains(gap), "{gaps:?}");
+    }
+}
+
+#[test]
+fn nobody_approves() {
+    let setup = setup();
+    for (reply, said) in [
+        (
+            refusal("access_denied"),
+            "error: the login was denied in the browser\n",
+        ),
+        (
+            refusal("expired_token"),
+            "error: the code expired before the login was approved\n",
+        ),
+        (
+            Reply::json(
+                400,
+                r#"{"error":"invalid_client","error_description":"who?\u001b[31m"}"#,
+            ),
+            "error: the login provider refused the login: who?[31m (invalid_client)\n",
+        ),
+        (Reply::json(404, r#"{"detail":"Not Found"}"#), ""),
+    ] {
+        setup.provider.script().polls.push_back(reply);
+        setup.fails("auth login", if said.is_empty() { 3 } else { 1 }, said);
+    }
+    setup.provider.script().device = json!({"expires_in": 3});
+    let pending = std::iter::repeat_with(|| refusal("authorization_pending"));
+    setup.provider.script().polls.extend(pending.take(9));
+    setup.fails(
+        "auth login",
+        1,
+        "error: the code expired before the login was approved\n",
+    );
+    assert_eq!(setup.provider.script().revoked, [""; 0]);
+}
+
+#[test]
+fn a_server_without_browser_login() {
+    let provider = Provider::start();
+    for (status, body, said) in [
+        (
+            501,
+            r#"{"detail":"OIDC is not set up"}"#,
+            ": OIDC is not set up",
+        ),
+        (404, r#"{"detail":"Not Found"}"#, ""),
+        (400, r#"{"detail":"no\u001b[2J"}"#, ": no[2J"),
+    ] {
+        let (sandbox, stub) = (sandbox(&provider), Stub::new());
+        sandbox.knows(&stub);
+        stub.expect(
+            get("/api/v1beta1/deployments-public/version")
+                .json(200, r#"{"version":"1","requires_auth":true}"#),
+        );
+        stub.expect(get(DISCOVERY).json(status, body));
+        sandbox
+            .cmd("environments add")
+            .arg(stub.url())
+            .any_stderr()
+            .run();
+        sandbox
+            .cmd("auth login")
+            .code(1)
+            .stderr(&format!(
+                "error: [SERVER] has no browser login{said}\nhint: sign in with an API key: `llamactl auth token`\n"
+            ))
+            .run();
+    }
+    let setup = setup_with(World::open());
+    setup
+        .sandbox
+        .cmd("auth login")
+        .code(1)
+        .stderr(
+            "error: [SERVER] asks for no login\nhint: make a profile with `llamactl auth token --project ID`\n",
+        )
+        .run();
+}
+
+#[test]
+fn which_client_we_are() {
+    for (ids, works) in [
+        (json!({"cli": CLIENT, "web": "other"}), true),
+        (json!({"native": CLIENT}), true),
+        (json!({"web": "other", "app": CLIENT}), false),
+        (json!({}), false),
+        (Value::Null, false),
+        (json!({"cli": 7}), false),
+    ] {
+        let setup = setup();
+        let discovery_url = setup.provider.discovery_url();
+        setup.plane.world().oidc = Some(json!({"discovery_url": discovery_url, "client_ids": ids}));
+        match works {
+            true => setup.log_in(),
+            false => setup.fails("auth login", 1, "does not say which client"),
+        }
+    }
+    let setup = setup();
+    for url in [
+        "http://id.example/.well-known/openid-configuration",
+        "file:///etc/passwd",
+        "",
+    ] {
+        setup.plane.world().oidc = Some(json!({"discovery_url": url, "client_ids": {"cli": "x"}}));
+        setup.fails("auth login", 3, "whose address is not https");
+    }
+}
+
+/// A browser that writes down what it is asked to open.
+fn with_browser<'a>(setup: &'a Setup, line: &str) -> Run<'a> {
+    let log = setup.sandbox.cwd().join("opened");
+    setup.sandbox.program(
+        "spy",
+        &format!(
+            "for a; do echo \"$a\" >>'{}'; done; echo noise; echo noise >&2",
+            log.display()
+        ),
+    );
+    setup
+        .sandbox
+        .cmd(line)
+        .env("BROWSER", "lynx:spy")
+        .env("DISPLAY", ":0")
+}
+
+#[test]
+fn an_address_that_is_none_is_not_opened() {
+    let setup = setup();
+    for bad in [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://a.example/\u{1b}]0;x\u{7}",
+        "https://good.example@evil.example/",
+        "",
+    ] {
+        setup.provider.script().device = json!({"verification_uri": bad});
+        let mut terminal = with_browser(&setup, "auth login").terminal();
+        terminal.expect("error: the login provider sent an address that is none of the web");
+        terminal.wait().assert_code(3);
+        assert!(!setup.sandbox.exists("opened"), "{bad}");
+    }
+    // The long form alone is left out.
+    setup.provider.script().device = json!({"verification_uri_complete": "javascript:alert(1)"});
+    let mut terminal = with_browser(&setup, "auth login").terminal();
+    terminal.expect("created profile");
+    let ended = terminal.wait();
+    ended.assert_code(0);
+    assert!(
+        !ended.transcript.contains("javascript"),
+        "{}",
+        ended.transcript
+    );
+    let opened = setup.sandbox.stable(&setup.sandbox.read("opened"));
+    assert_eq!(opened, "[PROVIDER]/device\n");
+}
+
+#[test]
+fn a_browser_where_there_is_one() {
+    let shown = "both in one:        [PROVIDER]/device?user_code=WDJB-MJHT\n";
+    let opened = |change: &dyn for<'a> Fn(Run<'a>) -> Run<'a>, line: &str| {
+        let setup = setup();
+        let run = change(with_browser(&setup, line));
+        let mut terminal = run.terminal();
+        terminal.expect("created profile");
+        let ended = terminal.wait();
+        ended.assert_code(0).assert_restored();
+        assert!(ended.transcript.contains(shown), "{}", ended.transcript);
+        assert!(!ended.transcript.contains("noise"), "{}", ended.transcript);
+        setup
+            .sandbox
+            .exists("opened")
+            .then(|| setup.sandbox.stable(&setup.sandbox.read("opened")))
+    };
+    let complete = Some("[PROVIDER]/device?user_code=WDJB-MJHT\n".to_string());
+    assert_eq!(opened(&|run| run, "auth login"), complete);
+    assert_eq!(
+        opened(
+            &|run| run.no_env("DISPLAY").env("WAYLAND_DISPLAY", "w"),
+            "auth login"
+        ),
+        complete
+    );
+    assert_eq!(opened(&|run| run, "auth login --no-browser"), None);
+    for (name, value) in [
+        ("SSH_CONNECTION", "1.2.3.4 1 5.6.7.8 22"),
+        ("SSH_TTY", "/dev/pts/1"),
+        ("CI", "true"),
+        ("TERM", "dumb"),
+        ("DISPLAY", ""),
+        ("BROWSER", "www-browser:w3m %s"),
+    ] {
+        assert_eq!(
+            opened(&|run| run.env(name, value), "auth login"),
+            None,
+            "{name}"
+        );
+    }
+    let setup = setup();
+    with_browser(&setup, "auth login").any_stderr().run();
+    assert!(!setup.sandbox.exists("opened"), "without a terminal");
+}
+
+#[test]
+fn what_servers_say_is_harmless() {
+    let setup = setup();
+    setup.provider.script().device = json!({"user_code": "\u{1b}[2JAB\r\nCD\u{202e}\u{9b}31m"});
+    setup.provider.script().claims = json!({"email": "ada\u{1b}[31m @acme\n.example"});
+    setup.plane.world().projects[0].name = Some("\u{1b}]0;title\u{7}Web\nsite".into());
+    let output = setup.sandbox.cmd("auth login").any_stderr().run();
+    assert!(
+        output.stderr.contains("enter this code:    [2JAB  CD31m\n"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output
+            .stderr
+            .lines()
+            .last()
+            .unwrap()
+            .contains("created profile ada[31m-@acme-.example and")
+    );
+    let harmless = |c: char| c == '\n' || !c.is_control();
+    assert!(output.stderr.chars().all(harmless), "{:?}", output.stderr);
+    assert_eq!(setup.stored()["project_name"], "]0;titleWeb site");
+}
+
+#[test]
+fn an_id_token_that_does_not_hold() {
+    let setup = setup();
+    for (claims, said) in [
+        (json!({"aud": "other"}), "is for another program"),
+        (json!({"aud": ["other", CLIENT]}), "is for another program"),
+        (
+            json!({"iss": "https://evil.example"}),
+            "is of another issuer",
+        ),
+        (json!({"exp": 1_000_000_000}), "has expired"),
+        (json!({"sub": null}), "does not say whose it is"),
+    ] {
+        setup.provider.script().claims = claims;
+        setup.fails("auth login", 1, said);
+    }
+    setup.provider.script().claims = json!({});
+    setup.provider.script().forge = true;
+    setup.fails("auth login", 1, "has a signature that does not hold");
+    // A login that nobody will use is ended.
+    assert_eq!(setup.provider.script().revoked.len(), 6);
+    setup.provider.script().forge = false;
+    setup.provider.script().claims = json!({"email": null, "preferred_username": " Ada L. "});
+    setup.log_in();
+    assert_eq!(setup.stored()["name"], "Ada-L.");
+}
+
+#[test]
+fn again_as_the_same_user() {
+    let setup = setup();
+    setup.log_in();
+    setup.plane.world().projects[0].id = "proj-new".into();
+    setup
+        .sandbox
+        .cmd("auth login")
+        .stderr_has("updated profile ada@acme.example and made it current\n")
+        .run();
+    let stored = setup.stored();
+    assert_eq!(stored["project_id"], "proj-new");
+    assert_eq!(stored["api_key"], MINTED);
+    assert_eq!(stored["oidc"]["refresh_token"], "refresh-2");
+    let lines = setup.plane.server().lines();
+    assert_eq!(
+        lines[lines.len() - 3..],
+        [
+            format!("GET {DISCOVERY}"),
+            format!("GET {LIST}"),
+            "GET /api/v1/auth/me".to_string()
+        ]
+    );
+    // A key that the server does not accept any more is replaced.
+    setup.plane.world().keys.remove(MINTED);
+    setup.log_in();
+    assert_eq!(setup.stored()["api_key"], "llx-minted000000000000000002");
+    // Somebody else is another profile.
+    setup.provider.script().claims = json!({"sub": "eve"});
+    setup.log_in();
+    let names: Vec<Value> = setup
+        .profiles()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|profile| profile["name"].clone())
+        .collect();
+    assert_eq!(names, ["ada@acme.example", "ada@acme.example-2"]);
+}
+
+#[test]
+fn names() {
+    let setup = setup();
+    setup
+        .sandbox
+        .cmd("auth token --no-verify --project p --name ada@acme.example --api-key")
+        .arg(KEY)
+        .any_stderr()
+        .run();
+    setup.fails(
+        "auth login --name ada@acme.example",
+        1,
+        "error: there is a profile of that name, and it is not of this login\n",
+    );
+    setup.log_in();
+    assert_eq!(setup.profiles()[1]["name"], "ada@acme.example-2");
+    setup
+        .sandbox
+        .cmd("auth login --name work")
+        .stderr_has("created profile work and made it current\n")
+        .run();
+    assert_eq!(setup.profiles()[2]["name"], "work");
+    setup.fails("auth login --name=-x", 2, "the value of --name");
+}
+
+#[test]
+fn which_project() {
+    let setup = setup_with(World::populated(KEY));
+    setup.fails(
+        "auth login",
+        2,
+        "error: there are several projects to choose from\nhint: pass --project with one of: \
+        proj-web (Website), proj-support (Support desk), proj-research (Research)\n",
+    );
+    setup.fails(
+        "auth login --project proj-nowhere",
+        1,
+        "is not among those of",
+    );
+    setup.fails(
+        "auth login --org org-labs --project proj-web",
+        1,
+        "is not among those of",
+    );
+    setup
+        .sandbox
+        .cmd("auth login --org org-labs")
+        .any_stderr()
+        .run();
+    assert_eq!(setup.stored()["project_id"], "proj-research");
+    setup
+        .sandbox
+        .cmd("auth login --project proj-web")
+        .any_stderr()
+        .run();
+    assert_eq!(setup.stored()["project_id"], "proj-web");
+
+    let mut terminal = setup.sandbox.cmd("auth login").terminal();
+    terminal.expect("* 1) Acme (org-acme)\n".trim_end());
+    terminal
+        .expect("2) Acme Labs (org-labs)")
+        .expect("[1]: ")
+        .type_line("");
+    terminal
+        .expect("* 1) proj-web (Website)")
+        .expect("[1]: ")
+        .type_line("support");
+    terminal.expect("updated profile ada@acme.example");
+    terminal.wait().assert_code(0).assert_restored();
+    assert_eq!(setup.stored()["project_id"], "proj-support");
+}
+
+#[test]
+fn a_person_waits_at_a_terminal() {
+    let setup = setup();
+    let pending = std::iter::repeat_with(|| refusal("authorization_pending"));
+    setup.provider.script().polls.extend(pending.take(60));
+    let before = setup.store();
+    let mut terminal = setup.sandbox.cmd("auth login").terminal();
+    terminal.expect("enter this code:    WDJB-MJHT");
+    terminal.expect("\rwaiting for approval, 10:00 left");
+    terminal.expect("\rwaiting for approval, 9:58 left");
+    terminal.send(b"\x03");
+    let ended = terminal.wait();
+    ended.assert_code(130).assert_restored();
+    assert!(!ended.transcript.contains("error"), "{}", ended.transcript);
+    assert_eq!(setup.store(), before);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut running = setup
+            .sandbox
+            .cmd("auth login")
+            .any_stderr()
+            .code(code)
+            .spawn();
+        running.wait_for_stderr("enter this code");
+        running.signal(signal);
+        running.wait();
+    }
+    assert_eq!(setup.store(), before);
+}
+
+/// A control plane whose every answer the test decides, with a login on the way to its end.
+fn scripted(provider: &Provider) -> (Sandbox, Stub) {
+    let (sandbox, stub) = (sandbox(provider), Stub::new());
+    sandbox.knows(&stub);
+    stub.expect(
+        get("/api/v1beta1/deployments-public/version")
+            .json(200, r#"{"version":"1","requires_auth":true}"#),
+    );
+    sandbox
+        .cmd("environments add")
+        .arg(stub.url())
+        .any_stderr()
+        .run();
+    (sandbox, stub)
+}
+
+fn expect_login(stub: &Stub, provider: &Provider, token: &str, minting: Reply) {
+    let discovery =
+        json!({"discovery_url": provider.discovery_url(), "client_ids": {"cli": CLIENT}});
+    stub.expect(get(DISCOVERY).json(200, &discovery.to_string()));
+    let projects = r#"{"projects":[{"project_id":"p","project_name":"P","deployment_count":0}]}"#;
+    stub.expect(get(LIST).bearer(token).json(200, projects));
+    stub.expect(
+        post("/api/v1/api-keys")
+            .bearer(token)
+            .any_body()
+            .reply(minting),
+    );
+}
+
+fn minted() -> Reply {
+    Reply::json(
+        201,
+        json!({"id": "key-7", "redacted_api_key": MINTED}).to_string(),
+    )
+}
+
+#[test]
+fn a_key_that_is_not_made() {
+    let provider = Provider::start();
+    let (sandbox, stub) = scripted(&provider);
+    expect_login(&stub, &provider, "access-1", minted());
+    sandbox.cmd("auth login").any_stderr().run();
+    let before = sandbox.read_home(PROFILES);
+    for (token, reply, code, said) in [
+        (
+            "access-2",
+            Reply::detail(503, "busy"),
+            3,
+            "is in trouble (503): busy",
+        ),
+        (
+            "access-3",
+            Reply::detail(403, "no"),
+            4,
+            "rejected this login (403): no",
+        ),
+        (
+            "access-4",
+            Reply::json(201, "{}"),
+            3,
+            "hint: a key called 'ada@acme.example llamactl on ",
+        ),
+        // Sent once: it may have arrived.
+        (
+            "access-5",
+            Reply::reset(),
+            3,
+            "hint: a key called 'ada@acme.example llamactl on ",
+        ),
+    ] {
+        expect_login(&stub, &provider, token, reply);
+        stub.expect(get("/api/v1/auth/me").bearer(MINTED).json(401, "{}"));
+        sandbox.cmd("auth login").code(code).stderr_has(said).run();
+        assert_eq!(sandbox.read_home(PROFILES), before);
+        stub.verify();
+    }
+    assert_eq!(
+        provider.script().revoked,
+        ["refresh-2", "refresh-3", "refresh-4", "refresh-5"]
+    );
+    stub.expect(get(LIST).bearer(MINTED).json(200, r#"{"projects":[]}"#));
+    sandbox.cmd("projects get").stderr("no projects\n").run();
+}
+
+#[test]
+fn a_profile_that_can_not_be_stored() {
+    let provider = Provider::start();
+    provider
+        .script()
+        .polls
+        .push_back(refusal("authorization_pending"));
+    let (sandbox, stub) = scripted(&provider);
+    expect_login(&stub, &provider, "access-1", minted());
+    stub.expect(
+        delete("/api/v1/api-keys/key-7")
+            .bearer("access-1")
+            .reply(Reply::status(204)),
+    );
+    let running = sandbox
+        .cmd("auth login")
+        .code(1)
+        .stderr_has("profiles.json can't be understood")
+        .spawn();
+    running.wait_for_stderr("waiting for approval");
+    sandbox.write(sandbox.home().join(PROFILES), "not JSON");
+    running.wait();
+    assert_eq!(sandbox.read_home(PROFILES), "not JSON");
+    stub.verify();
+    assert_eq!(provider.script().revoked, ["refresh-1"]);
+}
+
+#[test]
+fn a_key_that_can_not_be_taken_back_is_named() {
+    let provider = Provider::start();
+    provider
+        .script()
+        .polls
+        .push_back(refusal("authorization_pending"));
+    let (sandbox, stub) = scripted(&provider);
+    expect_login(&stub, &provider, "access-1", minted());
+    stub.expect(
+        delete("/api/v1/api-keys/key-7")
+            .bearer("access-1")
+            .reply(Reply::detail(500, "no")),
+    );
+    let running = sandbox
+        .cmd("auth login")
+        .code(1)
+        .stderr_has("warning: the API key key-7 is still good on [SERVER], delete it there: ")
+        .spawn();
+    running.wait_for_stderr("waiting for approval");
+    sandbox.write(sandbox.home().join(PROFILES), "not JSON");
+    running.wait();
+}
+
+#[test]
+fn a_signal_while_the_key_is_made() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let provider = Provider::start();
+        let (sandbox, stub) = scripted(&provider);
+        let before = sandbox.read_home(PROFILES);
+        let gate = Gate::default();
+        expect_login(&stub, &provider, "access-1", minted().hold(&gate));
+        stub.expect(
+            delete("/api/v1/api-keys/key-7")
+                .bearer("access-1")
+                .reply(Reply::status(204)),
+        );
+        let mut running: Running = sandbox.cmd("auth login").any_stderr().code(code).spawn();
+        stub.server().wait_for_requests(4);
+        running.signal(signal);
+        running.wait_for_stderr("stopping as soon as nothing is left behind\n");
+        gate.open();
+        assert_eq!(running.wait().exit, Exit::Code(code));
+        assert_eq!(sandbox.read_home(PROFILES), before);
+        stub.verify();
+    }
+}

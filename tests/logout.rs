@@ -1,0 +1,149 @@
+//! `auth logout` and `environments delete`: what a login made is taken back, and what is not is said.
+
+use serde_json::json;
+
+use crate::login::setup;
+use crate::support::Reply;
+use crate::support::secrets::KEY;
+
+#[test]
+fn a_login_is_taken_back() {
+    let setup = setup();
+    setup.log_in();
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .stderr(
+            "deleted the API key key-1 on [SERVER]\n\
+            ended the login of ada@acme.example at its provider\n\
+            logged out ada@acme.example\n\
+            no profile is current now\n",
+        )
+        .run();
+    assert!(setup.plane.world().minted.is_empty());
+    assert_eq!(setup.provider.script().revoked, ["refresh-1"]);
+    let revocation = setup.provider.server().requests().pop().unwrap();
+    assert!(
+        revocation
+            .form()
+            .contains(&("token_type_hint".into(), "refresh_token".into()))
+    );
+    assert_eq!(setup.profiles(), json!([]));
+    for secret in ["llx-minted", "access-1", "refresh-1"] {
+        assert!(!setup.store().contains(secret));
+    }
+}
+
+#[test]
+fn an_ended_token_is_refreshed_for_it() {
+    let setup = setup();
+    setup.provider.script().lifetime = 0;
+    setup.log_in();
+    setup.provider.script().lifetime = 3600;
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .any_stderr()
+        .run();
+    assert!(setup.plane.world().minted.is_empty());
+    assert_eq!(setup.provider.script().revoked, ["refresh-2"]);
+}
+
+#[test]
+fn what_is_gone_or_has_no_end() {
+    let setup = setup();
+    setup.log_in();
+    setup.plane.world().minted.clear();
+    setup.provider.script().revocation = false;
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .stderr(
+            "the API key key-1 was not on [SERVER] any more\n\
+            the provider of the login of ada@acme.example has no way to end it; it ends by itself\n\
+            logged out ada@acme.example\n\
+            no profile is current now\n",
+        )
+        .run();
+    setup.log_in();
+    setup.provider.script().lifetime = 0;
+    setup.log_in();
+    setup.provider.script().refresh = Some(Reply::json(400, r#"{"error":"invalid_grant"}"#));
+    setup.provider.script().revocation = true;
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .stderr_has("warning: the API key key-2 is still good on [SERVER], delete it there: the login of the profile")
+        .stderr_has("logged out ada@acme.example\n")
+        .run();
+    assert_eq!(setup.profiles(), json!([]));
+}
+
+#[test]
+fn nobody_answers() {
+    let setup = setup();
+    setup.log_in();
+    let (sandbox, plane, provider) = (setup.sandbox, setup.plane, setup.provider);
+    drop(plane);
+    drop(provider);
+    sandbox
+        .cmd("auth logout ada@acme.example")
+        .env("LLAMA_CLOUD_API_KEY", "x")
+        .stderr(
+            "warning: the API key key-1 is still good on [SERVER], delete it there: \
+            [SERVER] can't be reached: connection refused\n\
+            warning: the login of ada@acme.example could not be ended at its provider: \
+            [PROVIDER] can't be reached: connection refused\n\
+            logged out ada@acme.example\n\
+            no profile is current now\n\
+            warning: LLAMA_CLOUD_API_KEY is still set; commands go on using it\n",
+        )
+        .run();
+    let left = sandbox.cmd("auth get -o json").any_stdout().run().json();
+    assert_eq!(left, json!([]));
+}
+
+#[test]
+fn all_of_them() {
+    for line in ["auth logout --all", "environments delete"] {
+        let setup = setup();
+        setup.log_in();
+        setup.provider.script().claims = json!({"sub": "bob", "email": "bob@acme.example"});
+        setup.log_in();
+        setup
+            .sandbox
+            .cmd("auth token --no-verify --project p --name pasted --api-key")
+            .arg(KEY)
+            .any_stderr()
+            .run();
+        let run = setup.sandbox.cmd(line);
+        let run = if line.starts_with("env") {
+            run.arg(setup.plane.url())
+        } else {
+            run
+        };
+        let output = run.any_stderr().run();
+        for name in ["ada@acme.example", "bob@acme.example", "pasted"] {
+            assert!(
+                output.stderr.contains(&format!("logged out {name}\n")),
+                "{}",
+                output.stderr
+            );
+        }
+        assert!(setup.plane.world().minted.is_empty());
+        assert_eq!(setup.provider.script().revoked, ["refresh-1", "refresh-2"]);
+        assert!(!setup.store().contains("llx-"));
+    }
+    let setup = setup();
+    setup
+        .sandbox
+        .cmd("auth logout --all")
+        .stderr("no profiles in [SERVER]\n")
+        .run();
+    setup
+        .sandbox
+        .cmd("auth logout x --all")
+        .code(2)
+        .stderr_has("error: a NAME and --all are both given\n")
+        .run();
+}

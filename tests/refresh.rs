@@ -1,0 +1,312 @@
+//! What an ended access token, a refused key and a refused token come to.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::login::{Setup, setup};
+use crate::support::provider::refusal;
+use crate::support::secrets::KEY;
+use crate::support::{Exit, Gate, Reply, parallel};
+
+const LIST: &str = "GET /api/v1beta1/deployments/list-projects";
+const REFUSED: &str = "warning: the API key of the profile 'ada@acme.example' is refused by the server; \
+    the profile's login is used instead\n";
+
+/// Logged in; then the key was taken away on the server, and the access token has ended or not.
+fn signed_in(has_ended: bool) -> Setup {
+    let setup = setup();
+    if has_ended {
+        setup.provider.script().lifetime = 0;
+    }
+    setup.log_in();
+    setup.provider.script().lifetime = 3600;
+    setup
+        .plane
+        .world()
+        .keys
+        .remove("llx-minted000000000000000001");
+    setup
+}
+
+fn bearers(setup: &Setup) -> Vec<String> {
+    let requests = setup.plane.server().requests();
+    let listings = requests.iter().filter(|request| request.line() == LIST);
+    // The first one is the login's own.
+    listings
+        .skip(1)
+        .filter_map(|request| request.bearer().map(str::to_string))
+        .collect()
+}
+
+const MINTED: &str = "llx-minted000000000000000001";
+
+#[test]
+fn a_refused_key_is_replaced_by_the_login() {
+    let setup = signed_in(false);
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    assert_eq!(bearers(&setup), [MINTED, "access-1"]);
+    setup
+        .sandbox
+        .cmd("organizations get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    setup
+        .sandbox
+        .cmd("projects use proj-web")
+        .stderr(&format!(
+            "{REFUSED}the profile ada@acme.example works on project Website (proj-web) now\n"
+        ))
+        .run();
+    assert_eq!(setup.provider.script().refreshes, 0);
+}
+
+#[test]
+fn a_token_refused_before_its_time_is_refreshed_once() {
+    let setup = signed_in(false);
+    setup.plane.world().keys.remove("access-1");
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    assert_eq!(bearers(&setup), [MINTED, "access-1", "access-2"]);
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
+    setup.plane.world().keys.remove("access-2");
+    setup.plane.world().keys.remove("access-3");
+    setup
+        .sandbox
+        .cmd("projects get")
+        .code(4)
+        .stderr(&format!(
+            "{REFUSED}error: [SERVER] rejected the login of the profile 'ada@acme.example' (401): Invalid API key\n\
+            hint: log in again: `llamactl auth login`\n"
+        ))
+        .run();
+    assert_eq!(setup.provider.script().refreshes, 2);
+}
+
+#[test]
+fn eight_at_once_refresh_once() {
+    for round in 1..=20 {
+        let setup = signed_in(true);
+        let outputs = parallel(8, |_| {
+            setup
+                .sandbox
+                .cmd("projects get -o json")
+                .any_stdout()
+                .any_stderr()
+                .run()
+        });
+        assert!(outputs.iter().all(|output| output.exit == Exit::Code(0)));
+        assert_eq!(setup.provider.script().refreshes, 1, "round {round}");
+        let token = setup.provider.script().refresh_token();
+        assert_eq!(setup.stored()["oidc"]["refresh_token"], token.as_str());
+    }
+}
+
+#[test]
+fn who_waits_for_the_provider_keeps_nobody_from_the_store() {
+    let setup = signed_in(true);
+    let gate = Gate::default();
+    setup.provider.script().gate = Some(gate.clone());
+    let before = setup.provider.server().requests().len();
+    let running = setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .any_stderr()
+        .spawn();
+    setup.provider.server().wait_for_requests(before + 2);
+    let output = setup
+        .sandbox
+        .cmd("auth token --no-verify --project p --api-key")
+        .arg(KEY)
+        .any_stderr()
+        .run();
+    assert!(output.took < Duration::from_secs(2), "{:?}", output.took);
+    gate.open();
+    running.wait();
+    let names = setup.profiles();
+    assert_eq!(names.as_array().map(Vec::len), Some(2), "{names}");
+}
+
+#[test]
+fn a_refresh_that_fails_changes_nothing() {
+    let setup = signed_in(true);
+    let before = setup.store();
+    for (reply, code, said) in [
+        (
+            Reply::reset(),
+            3,
+            "error: the connection to [PROVIDER] broke",
+        ),
+        (
+            Reply::html(502, "<html>"),
+            3,
+            "error: the login provider does not answer",
+        ),
+        (
+            Reply::detail(200, "x"),
+            3,
+            "error: the login provider's answer to",
+        ),
+        (
+            refusal("invalid_client"),
+            1,
+            "error: the login provider refused",
+        ),
+        (
+            Reply::json(
+                400,
+                r#"{"error":"invalid_grant","error_description":"gone\u001b[0m"}"#,
+            ),
+            4,
+            "error: the login of the profile 'ada@acme.example' was ended by the provider: gone[0m (invalid_grant)\n\
+            hint: log in again: `llamactl auth login`\n",
+        ),
+    ] {
+        setup.provider.script().refresh = Some(reply);
+        let asked = setup.provider.server().requests().len();
+        setup
+            .sandbox
+            .cmd("projects get")
+            .code(code)
+            .stderr_has(said)
+            .run();
+        assert_eq!(setup.store(), before);
+        // The metadata, and one question: an answer that was lost is not asked for again.
+        assert_eq!(setup.provider.server().requests().len(), asked + 2);
+    }
+    setup.provider.script().refresh = None;
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    assert!(
+        !setup.sandbox.exists(
+            setup
+                .sandbox
+                .home()
+                .join(".config/llamactl/profiles.json.room")
+        )
+    );
+}
+
+#[test]
+fn nothing_is_asked_for_that_can_not_be_stored() {
+    let setup = signed_in(true);
+    let directory = setup.sandbox.home().join(".config/llamactl");
+    std::fs::create_dir(directory.join("profiles.json.room")).unwrap();
+    setup
+        .sandbox
+        .cmd("projects get")
+        .code(1)
+        .stderr_has("error: the login can't be refreshed, because its new tokens can't be stored: ")
+        .run();
+    std::fs::remove_dir(directory.join("profiles.json.room")).unwrap();
+    let store = setup.store();
+    setup.sandbox.write(
+        directory.join("profiles.json"),
+        store.replace("\"version\": 1", "\"version\": 2"),
+    );
+    setup
+        .sandbox
+        .cmd("projects get")
+        .code(1)
+        .stderr_has("was written by a newer llamactl")
+        .run();
+    assert_eq!(setup.provider.script().refreshes, 0);
+    assert_eq!(setup.provider.script().refresh_token(), "refresh-1");
+}
+
+#[test]
+fn a_room_left_by_a_kill_is_taken_over() {
+    let setup = signed_in(true);
+    let room = setup
+        .sandbox
+        .home()
+        .join(".config/llamactl/profiles.json.room");
+    setup.sandbox.write(&room, "left");
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .any_stderr()
+        .run();
+    assert!(!setup.sandbox.exists(&room));
+}
+
+#[test]
+fn a_login_without_a_key() {
+    let setup = signed_in(true);
+    let path = ".config/llamactl/profiles.json";
+    let store = setup.store().replace(&format!("\"{MINTED}\""), "null");
+    setup.sandbox.write(setup.sandbox.home().join(path), store);
+    setup.sandbox.cmd("projects get").any_stdout().run();
+    assert_eq!(bearers(&setup), ["access-2"]);
+}
+
+#[test]
+fn me() {
+    let setup = setup();
+    setup.log_in();
+    let output = setup.sandbox.cmd("auth me").any_stdout().run();
+    let claims = output.json();
+    assert_eq!(claims["sub"], "ada");
+    assert_eq!(claims["email"], "ada@acme.example");
+    assert_eq!(setup.provider.script().refreshes, 0);
+
+    let mut store = setup.sandbox.json_home(".config/llamactl/profiles.json");
+    let token = &mut store["environments"][0]["profiles"][0]["oidc"]["id_token"];
+    let good = token.as_str().unwrap().to_string();
+    *token = json!(format!("{}x{}", &good[..70], &good[71..]));
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    setup.sandbox.write(&path, store.to_string());
+    setup
+        .sandbox
+        .cmd("auth me")
+        .code(1)
+        .stderr_has("error: the login provider's id token ")
+        .run();
+
+    store["environments"][0]["profiles"][0]["oidc"]["id_token"] = json!(null);
+    setup.sandbox.write(&path, store.to_string());
+    setup.provider.script().claims = json!({"name": "A\u{9b}\n"});
+    let output = setup.sandbox.cmd("auth me").any_stdout().run();
+    assert_eq!(output.json()["name"], "A\u{9b}\n");
+    assert!(output.stdout.contains("A\\u009b\\n"), "{}", output.stdout);
+    assert_eq!(setup.provider.script().refreshes, 1);
+
+    setup.provider.script().claims = json!({"sub": "eve"});
+    store["environments"][0]["profiles"][0]["oidc"]["refresh_token"] = json!("refresh-2");
+    setup.sandbox.write(&path, store.to_string());
+    setup
+        .sandbox
+        .cmd("auth me")
+        .code(1)
+        .stderr_has("id token is of another user")
+        .run();
+
+    setup
+        .sandbox
+        .cmd("auth token --no-verify --project p --name key --api-key")
+        .arg(KEY)
+        .any_stderr()
+        .run();
+    setup
+        .sandbox
+        .cmd("auth me")
+        .code(1)
+        .stderr_has("error: the profile 'key' was not made by `llamactl auth login`\n")
+        .run();
+}
