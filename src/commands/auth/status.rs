@@ -12,6 +12,7 @@ use crate::http::api::{Api, Version, Why, find_project};
 use crate::output::{self, Doc, Format, plain};
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::vars;
 
 /// What the line says.
 pub struct Args {
@@ -182,6 +183,17 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether the key is a variable's and no project comes with it.
+    fn has_half(&self) -> bool {
+        let source = |field: &str| {
+            let found = self.rows.iter().find(|(name, _)| *name == field);
+            found.and_then(|(_, value)| value.as_ref().map(|(_, source)| source))
+        };
+        matches!(source("key"), Some(Source::Variable(_))) && source("project_id").is_none()
+    }
+}
+
 /// What there is to say where nobody is signed in.
 fn nobody(app: &App, ask: &Ask) -> Result<Report> {
     let store = app.profiles()?;
@@ -264,7 +276,14 @@ fn text(report: &Report, answer: &Answer) -> String {
     let mut lines: Vec<(&str, String, String)> = Vec::new();
     for (name, value) in &report.rows {
         let Some((value, source)) = value else {
-            lines.push((title(name), "-".to_string(), String::new()));
+            let why = match *name {
+                "project_id" if report.has_half() => format!(
+                    "{} is not set: commands that need a project use the profile",
+                    vars::PROJECT
+                ),
+                _ => String::new(),
+            };
+            lines.push((title(name), "-".to_string(), why));
             continue;
         };
         let value = match (*name, &answer.project_name) {
@@ -291,7 +310,11 @@ fn text(report: &Report, answer: &Answer) -> String {
     }
     for one in &report.shadowed {
         let value = format!("{} {}", title(one.name), one.value);
-        lines.push(("not used", value, from(&one.source)));
+        let from = match (one.name, &one.source) {
+            ("profile", Source::Profile(_)) => "stored".to_string(),
+            (_, source) => from(source),
+        };
+        lines.push(("not used", value, from));
     }
     let width = lines
         .iter()
