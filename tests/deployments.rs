@@ -1,1 +1,940 @@
-//! (being written)
+//! `deployments`: get, history, logs, rollback and delete, as the vendor's router has them.
+
+use std::fmt::Write as _;
+use std::sync::mpsc::{Sender, channel};
+
+use pretty_assertions::assert_eq;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::secrets::{KEY, OTHER_KEY};
+use crate::support::{
+    ControlPlane, Deployment, Reply, Sandbox, Server, Stored, Stub, World, delete, get, post,
+};
+
+const DEPLOYMENTS: &str = "/api/v1beta1/deployments";
+const LOGS: &str = "/api/v1beta1/deployments/search/logs?project_id=proj-web&include_init_containers=false&follow=false&tail_lines=200";
+const UNKNOWN: &str = "hint: `llamactl deployments get` lists the deployments of the project; --project names another project\n";
+
+/// A profile for the project proj-web at this server.
+fn signed_in(url: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.replace(url, "[SERVER]");
+    Stored::at(url)
+        .profile("work", "proj-web", KEY)
+        .put(&sandbox);
+    sandbox
+}
+
+fn with_stub() -> (Stub, Sandbox) {
+    let stub = Stub::new();
+    let sandbox = signed_in(&stub.url());
+    sandbox.knows(&stub);
+    (stub, sandbox)
+}
+
+fn with_plane(world: World) -> (ControlPlane, Sandbox) {
+    let plane = ControlPlane::start(world);
+    let sandbox = signed_in(&plane.url());
+    (plane, sandbox)
+}
+
+/// One with everything, and one with as little as there can be.
+fn two() -> World {
+    let mut world = World::populated(KEY);
+    world.deployments = vec![
+        Deployment::new("proj-web", "search")
+            .with("display_name", json!("Search"))
+            .with("repo_url", json!("https://github.com/acme/search"))
+            .with("has_personal_access_token", json!(true))
+            .with("secret_names", json!(["OPENAI_API_KEY", "B"])),
+    ];
+    let mut bare = Deployment::new("proj-web", "bare");
+    bare.json = json!({
+        "id": "bare", "display_name": "bare", "repo_url": "", "deployment_file_path": ".", "project_id": "proj-web",
+        "status": "SomethingNew", "warning": "no sha", "suspended": true, "secret_names": [], "apiserver_url": null,
+        "from_a_later_version": {"x": 1},
+    });
+    world.deployment(bare)
+}
+
+#[test]
+fn deployments_are_listed_as_the_python_tool_lists_them() {
+    let (_plane, sandbox) = with_plane(two());
+    for command in ["deployments get", "deployments list", "dep get -o TEXT"] {
+        sandbox
+            .cmd(command)
+            .stdout(
+                "
+                NAME    REPO            GIT_REF  PHASE
+                search  gh:acme/search  main     Running
+                bare    -               -        SomethingNew
+                ",
+            )
+            .run();
+    }
+    sandbox
+        .cmd("deployments get -o wide")
+        .stdout(
+            "
+            NAME    REPO            GIT_REF  APPSERVER  PHASE         GIT_SHA  APISERVER_URL                 PROJECT
+            search  gh:acme/search  main     0.11.3     Running       2222222  https://search.apps.example/  proj-web
+            bare    -               -        -          SomethingNew  -        -                             proj-web
+            ",
+        )
+        .run();
+    let search = json!({
+        "name": "search",
+        "generate_name": "Search",
+        "spec": {
+            "repo_url": "https://github.com/acme/search",
+            "deployment_file_path": "llama_deploy.yaml",
+            "git_ref": "main",
+            "appserver_version": "0.11.3",
+            "suspended": false,
+            "secrets": {"OPENAI_API_KEY": "********", "B": "********"},
+            "personal_access_token": "********",
+        },
+        "status": {
+            "phase": "Running",
+            "git_sha": "2222222222222222222222222222222222222222",
+            "apiserver_url": "https://search.apps.example/",
+            "project_id": "proj-web",
+            "warning": null,
+        },
+    });
+    let bare = json!({
+        "name": "bare",
+        "generate_name": "bare",
+        "spec": {"repo_url": "", "deployment_file_path": ".", "suspended": true},
+        "status": {"phase": "SomethingNew", "git_sha": null, "apiserver_url": null, "project_id": "proj-web", "warning": "no sha"},
+    });
+    let json = |command: &str| sandbox.cmd(command).any_stdout().run().json();
+    assert_eq!(json("deployments get -o json"), json!([search, bare]));
+    // One is an object, not a list.
+    assert_eq!(json("deployments get search -o json"), search);
+    sandbox
+        .cmd("deployments get search")
+        .stdout(
+            "NAME    REPO            GIT_REF  PHASE\nsearch  gh:acme/search  main     Running\n",
+        )
+        .run();
+    sandbox
+        .cmd("deployments get search -o yaml")
+        .stdout(
+            "
+            name: search
+            generate_name: Search
+            spec:
+              repo_url: \"https://github.com/acme/search\"
+              deployment_file_path: llama_deploy.yaml
+              git_ref: main
+              appserver_version: \"0.11.3\"
+              suspended: false
+              secrets:
+                OPENAI_API_KEY: \"********\"
+                B: \"********\"
+              personal_access_token: \"********\"
+            status:
+              phase: Running
+              git_sha: \"2222222222222222222222222222222222222222\"
+              apiserver_url: \"https://search.apps.example/\"
+              project_id: proj-web
+              warning: null
+            "
+            .replace(
+                ": \"https://github.com/acme/search\"",
+                ": https://github.com/acme/search",
+            )
+            .replace(
+                ": \"https://search.apps.example/\"",
+                ": https://search.apps.example/",
+            )
+            .as_str(),
+        )
+        .run();
+}
+
+#[test]
+fn an_empty_list_and_another_project() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    plane
+        .world()
+        .deployments
+        .retain(|d| d.project != "proj-web");
+    sandbox
+        .cmd("deployments get")
+        .stderr("no deployments in the project proj-web\n")
+        .run();
+    sandbox.cmd("deployments get -o json").stdout("[]\n").run();
+    sandbox.cmd("deployments get -o yaml").stdout("[]\n").run();
+    sandbox
+        .cmd("deployments get --project proj-support")
+        .stdout("NAME    REPO                        GIT_REF  PHASE\ntriage  https://git.example/triage  main     Running\n")
+        .run();
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    for command in [
+        "deployments get gone",
+        "deployments get gone -o json",
+        "deployments history gone",
+        "deployments logs gone",
+        "deployments logs gone --follow",
+        "deployments rollback gone --git-sha 1",
+        "deployments delete gone --yes",
+    ] {
+        sandbox
+            .cmd(command)
+            .stderr(&format!(
+                "error: [SERVER] found nothing: Deployment gone not found\n{UNKNOWN}"
+            ))
+            .code(1)
+            .run();
+    }
+    // A rejected key ends all of them alike.
+    plane.world().keys.clear();
+    for command in [
+        "get",
+        "get search",
+        "history search",
+        "logs search",
+        "rollback search --git-sha 1",
+        "delete search --yes",
+    ] {
+        sandbox
+            .cmd(&format!("deployments {command}"))
+            .stderr("error: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n")
+            .code(4)
+            .run();
+        sandbox
+            .cmd(&format!("deployments {command}"))
+            .env("LLAMA_CLOUD_API_KEY", OTHER_KEY)
+            .env("LLAMA_AGENTS_PROJECT_ID", "p")
+            .env("LLAMA_CLOUD_BASE_URL", plane.url())
+            .stderr("warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\nerror: [SERVER] rejected the API key in LLAMA_CLOUD_API_KEY (401): Invalid API key\nhint: set LLAMA_CLOUD_API_KEY to a valid key, or unset it to use a profile\n")
+            .code(4)
+            .run();
+    }
+}
+
+#[test]
+fn a_name_stays_one_segment_of_the_path() {
+    let (stub, sandbox) = with_stub();
+    for (name, why) in [
+        ("", "is empty"),
+        (" ", "is empty"),
+        (".", "is a path"),
+        ("..", "is a path"),
+        ("a/b", "has a slash in it"),
+        ("../search", "has a slash in it"),
+        ("/", "has a slash in it"),
+        ("a b", "has blanks or control characters in it"),
+        ("a\nb", "has blanks or control characters in it"),
+    ] {
+        for command in ["get", "history", "logs", "rollback", "delete"] {
+            let more: &[&str] = match command {
+                "rollback" => &["--git-sha", "1"],
+                "delete" => &["--yes"],
+                _ => &[],
+            };
+            let words = [&["deployments", command, name], more].concat();
+            let said = format!("error: the name of the deployment {why}\n");
+            sandbox.args(words).code(2).stderr(&said).run();
+        }
+    }
+    let one = r#"{"id": "x", "project_id": "p", "status": "Running"}"#;
+    for (name, path) in [
+        ("%2e%2e", "%252e%252e"),
+        ("a%2fb", "a%252fb"),
+        ("a?project_id=other#x", "a%3Fproject_id%3Dother%23x"),
+        ("a\\b&c;d", "a%5Cb%26c%3Bd"),
+        ("\u{e9}+\u{1f600}", "%C3%A9%2B%F0%9F%98%80"),
+        ("...", "..."),
+    ] {
+        stub.expect(
+            get(&format!("{DEPLOYMENTS}/{path}?include_events=false"))
+                .query("project_id", "p&q=1#/+\u{e9}")
+                .bearer(KEY)
+                .json(200, one),
+        );
+        sandbox
+            .args([
+                "deployments",
+                "get",
+                name,
+                "--project",
+                "p&q=1#/+\u{e9}",
+                "-o",
+                "json",
+            ])
+            .any_stdout()
+            .run();
+        stub.verify();
+    }
+}
+
+#[test]
+fn what_a_server_sends_is_harmless_on_a_terminal() {
+    let (plane, sandbox) = with_plane(two());
+    plane.world().deployments[0].json["git_ref"] = json!("\u{1b}]0;x\u{7}a\u{202e}b\nc");
+    plane.world().deployments[0].json["secret_names"] = json!(["\u{1b}[2J"]);
+    let text = sandbox.cmd("deployments get search").any_stdout().run();
+    assert_eq!(
+        text.stdout.lines().last(),
+        Some("search  gh:acme/search  ]0;xab c  Running")
+    );
+    for format in ["json", "yaml"] {
+        let run = sandbox.cmd("deployments get search -o").arg(format);
+        let output = run.any_stdout().run();
+        assert!(
+            !output.stdout.contains(['\u{1b}', '\u{202e}', '\u{7}']),
+            "{}",
+            output.stdout
+        );
+        assert!(output.stdout.contains("\\u001b[2J"), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn an_answer_without_sense_is_no_deployment() {
+    for (body, why) in [
+        ("[]", "a field of its answer has the wrong type"),
+        ("{}", "its answer lacks the field 'deployments'"),
+        (
+            r#"{"deployments": [{"id": "x"}]}"#,
+            "its answer lacks the field 'project_id'",
+        ),
+        ("<html>", "it answered with an HTML page"),
+        ("", "its answer is empty"),
+    ] {
+        let (stub, sandbox) = with_stub();
+        stub.expect(
+            get(&format!("{DEPLOYMENTS}?project_id=proj-web"))
+                .bearer(KEY)
+                .json(200, body),
+        );
+        sandbox
+            .cmd("deployments get")
+            .stderr(&format!("error: [SERVER] does not answer as a control plane: {why}\nhint: check the address; `llamactl environments get` lists the stored ones\n"))
+            .code(3)
+            .run();
+    }
+}
+
+#[test]
+fn releases_are_listed_newest_first() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    plane.world().deployments[0].history = vec![
+        json!({"git_sha": "1111111111", "image_tag": "0.11.3", "released_at": "2026-01-01T12:00:00Z"}),
+        json!({"git_sha": "abc", "image_tag": null, "released_at": "2026-01-02T12:00:00.500000+02:00"}),
+        json!({"git_sha": "3333333333", "released_at": "2026-01-02T10:00:00Z"}),
+        json!({"git_sha": "4444444444", "released_at": "once"}),
+    ];
+    sandbox
+        .cmd("deployments history search")
+        .stdout(
+            "
+            RELEASED_AT           GIT_SHA  IMAGE_TAG
+            2026-01-02T10:00:00Z  abc      -
+            2026-01-02T10:00:00Z  3333333  -
+            2026-01-01T12:00:00Z  1111111  0.11.3
+            once                  4444444  -
+            ",
+        )
+        .run();
+    let json = sandbox
+        .cmd("deployments history search -o json")
+        .any_stdout()
+        .run()
+        .json();
+    assert_eq!(
+        json[0],
+        json!({"released_at": "2026-01-02T12:00:00.500000+02:00", "git_sha": "abc", "image_tag": null})
+    );
+    assert_eq!(
+        json[2],
+        json!({"released_at": "2026-01-01T12:00:00Z", "git_sha": "1111111111", "image_tag": "0.11.3"})
+    );
+    plane.world().deployments[0].history.clear();
+    sandbox
+        .cmd("deployments history search")
+        .stderr("no releases of search yet\n")
+        .run();
+    sandbox
+        .cmd("deployments history search -o json")
+        .stdout("[]\n")
+        .run();
+}
+
+fn events(text: &str) -> Reply {
+    Reply::with_body(200, "text/event-stream", text).chunked()
+}
+
+fn log(text: &str) -> String {
+    let line =
+        json!({"pod": "p", "container": "c", "text": text, "timestamp": "2026-01-01T00:00:00Z"});
+    format!("event: log\ndata: {line}\n\n")
+}
+
+#[test]
+fn a_log_is_printed_line_by_line() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    sandbox
+        .cmd("deployments logs search")
+        .stdout("2026-01-02T12:00:00Z search-0/app listening\n2026-01-02T12:00:01Z search-0/app GET /health 200\n")
+        .run();
+    sandbox
+        .cmd("deployments logs search --tail 1 --json")
+        .stdout("{\"container\":\"app\",\"pod\":\"search-0\",\"text\":\"GET /health 200\",\"timestamp\":\"2026-01-02T12:00:01Z\"}\n")
+        .run();
+    sandbox
+        .cmd("deployments logs chat")
+        .stderr("no logs yet\n")
+        .run();
+    let lines = plane.server().lines();
+    assert_eq!(lines[0], format!("GET {LOGS}"));
+    assert_eq!(lines[1], format!("GET {}", LOGS.replace("200", "1")));
+    let requests = plane.server().requests();
+    assert_eq!(requests[0].header("accept"), Some("text/event-stream"));
+
+    let (stub, sandbox) = with_stub();
+    stub.expect(
+        get(&format!(
+            "{DEPLOYMENTS}/search/logs?project_id=other&follow=true&tail_lines=7&since_seconds=60"
+        ))
+        .query("include_init_containers", "true")
+        .bearer(KEY)
+        .header("accept", "text/event-stream")
+        .reply(events(&log("x"))),
+    );
+    sandbox
+        .cmd("deployments logs search --project other -f --tail=7 --since-seconds 60 --include-init-containers")
+        .stdout("2026-01-01T00:00:00Z p/c x\n")
+        .run();
+    for (option, said) in [
+        (
+            "--tail 0",
+            "error: option '--tail' takes a number from 1 on\n",
+        ),
+        ("--tail -1", ""),
+        ("--tail x", ""),
+        ("--since-seconds 1.5", ""),
+    ] {
+        let run = sandbox
+            .cmd(&format!("deployments logs search {option}"))
+            .code(2);
+        if said.is_empty() {
+            run.any_stderr()
+        } else {
+            run.stderr(said)
+        }
+        .run();
+    }
+}
+
+#[test]
+fn events_come_in_many_shapes() {
+    let (stub, sandbox) = with_stub();
+    let odd = [
+        "\u{feff}: a comment\r\n\r\nretry: 1\r\n\r\n".to_string(),
+        log("one"),
+        log("two").replace('\n', "\r\n"),
+        log("three").replace('\n', "\r"),
+        log("four").replace(": ", ":"),
+        "id: 9\ndata: {\"pod\":\"p\",\ndata: \"container\":\"c\",\"text\":\"five\",\"timestamp\":\"t\",\"more\":1}\nevent: log\n\n".to_string(),
+        "event: ping\ndata: {\"text\":\"no\"}\n\ndata: {\"text\":\"no\"}\n\nevent: log\n\nevent: log\ndata:\n\n".to_string(),
+        log("\u{1b}[31msix\u{1b}[0m\nand\tmore\r"),
+        log(r#"{"event":"seven","level":"info","timestamp":"2026-01-01T09:08:07Z","port":80}"#),
+        "event: log\ndata: not json\n\nevent: log\ndata: [1]\n\n".to_string(),
+        format!("event: log\ndata: {{\"text\":\"{}\"}}\n\n", "x".repeat(2 << 20)),
+        log("last"),
+        "event: log\ndata: {\"text\":\"cut\"}".to_string(),
+    ]
+    .concat();
+    stub.expect(get(LOGS).bearer(KEY).reply(events(&odd)).times(2));
+    let warning = "warning: log events that are too long or no JSON are left out\n";
+    sandbox
+        .cmd("deployments logs search")
+        .stdout(
+            "
+            2026-01-01T00:00:00Z p/c one
+            2026-01-01T00:00:00Z p/c two
+            2026-01-01T00:00:00Z p/c three
+            2026-01-01T00:00:00Z p/c four
+            t p/c five
+            2026-01-01T00:00:00Z p/c [31msix[0m and more
+            p/c 09:08:07 INFO     seven port=80
+            2026-01-01T00:00:00Z p/c last
+            ",
+        )
+        .stderr(warning)
+        .run();
+    let run = sandbox.cmd("deployments logs search --json").any_stdout();
+    let output = run.stderr(warning).run();
+    let lines: Vec<Value> = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON in a line"))
+        .collect();
+    let texts: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["text"].as_str())
+        .collect();
+    assert_eq!(
+        texts[..6],
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "\u{1b}[31msix\u{1b}[0m\nand\tmore\r"
+        ]
+    );
+    assert_eq!((texts.len(), &lines[4]["more"]), (8, &json!(1)));
+    assert!(!output.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn a_stream_that_breaks_is_no_end() {
+    let text = [log("one"), log("two")].concat();
+    for (name, reply) in [
+        ("reset", events(&text).reset_after(text.len())),
+        ("no last chunk", events(&text).close_after(text.len())),
+        (
+            "shorter than announced",
+            Reply::with_body(200, "text/event-stream", text.as_str()).announce(100_000),
+        ),
+    ] {
+        let (stub, sandbox) = with_stub();
+        stub.expect(get(LOGS).bearer(KEY).reply(reply));
+        let output = sandbox
+            .cmd("deployments logs search")
+            .any_stdout()
+            .stderr_has("error: the log stream of [SERVER] broke: ")
+            .stderr_has(
+                "\nhint: what was printed is complete up to there; run it again for the rest\n",
+            )
+            .code(3)
+            .run();
+        // Not every reset lets the client read what came before it.
+        let whole = "2026-01-01T00:00:00Z p/c one\n2026-01-01T00:00:00Z p/c two\n";
+        assert!(
+            whole.starts_with(&output.stdout),
+            "{name}: {}",
+            output.stdout
+        );
+        assert_eq!(
+            output.stderr.lines().count(),
+            2,
+            "{name}: {}",
+            output.stderr
+        );
+    }
+    // The end of a connection that announced nothing is the end.
+    let (stub, sandbox) = with_stub();
+    let raw = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{}",
+        log("one")
+    );
+    stub.expect(get(LOGS).bearer(KEY).reply(Reply::raw(raw)));
+    sandbox
+        .cmd("deployments logs search")
+        .stdout("2026-01-01T00:00:00Z p/c one\n")
+        .run();
+}
+
+#[test]
+fn a_log_that_is_not_there_yet() {
+    let (stub, sandbox) = with_stub();
+    stub.expect(get(LOGS).bearer(KEY).reply(Reply::detail(
+        409,
+        "No ReplicaSet found for deployment search",
+    )));
+    sandbox
+        .cmd("deployments logs search")
+        .stderr("error: [SERVER] refused the request (409): No ReplicaSet found for deployment search\nhint: it may not have started yet; `llamactl deployments get` shows its phase\n")
+        .code(1)
+        .run();
+    // It is a GET like any other: tried again where the server is in trouble.
+    stub.expect(
+        get(LOGS)
+            .bearer(KEY)
+            .reply(Reply::detail(503, "starting"))
+            .reply(Reply::reset())
+            .reply(events(&log("up"))),
+    );
+    sandbox
+        .cmd("deployments logs search")
+        .stdout("2026-01-01T00:00:00Z p/c up\n")
+        .run();
+    stub.expect(
+        get(LOGS)
+            .bearer(KEY)
+            .reply(Reply::detail(503, "starting"))
+            .times(3),
+    );
+    let run = sandbox.cmd("deployments logs search -v").code(3);
+    let output = run
+        .stderr_has("error: [SERVER] is in trouble (503): starting\n")
+        .run();
+    assert_eq!(
+        output.stderr.matches("-> 503 in ").count(),
+        3,
+        "{}",
+        output.stderr
+    );
+}
+
+/// A server that streams what the test sends, until the sender is dropped.
+fn with_stream() -> (Sender<Vec<u8>>, Server, Sandbox) {
+    let (sender, messages) = channel();
+    let reply = Reply::stream(200, "text/event-stream", messages);
+    let server = Server::start(move |_| reply.clone());
+    let sandbox = signed_in(&server.url());
+    (sender, server, sandbox)
+}
+
+#[test]
+fn a_log_can_be_followed() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    let run = sandbox.cmd("deployments logs search --follow --tail 1");
+    let running = run
+        .stdout("2026-01-02T12:00:01Z search-0/app GET /health 200\n2026-01-02T12:00:02Z search-0/app new\n")
+        .spawn();
+    running.wait_for_stdout("/health 200\n");
+    plane.log("search", "new");
+    running.wait_for_stdout("new\n");
+    // The end of the stream, as at a new rollout, is the end; nobody reconnects.
+    plane.end_logs();
+    running.wait();
+    assert_eq!(plane.server().lines().len(), 1);
+}
+
+#[test]
+fn following_ends_with_ctrl_c() {
+    let (sender, _server, sandbox) = with_stream();
+    sender.send(log("one").into_bytes()).expect("a server");
+    let mut terminal = sandbox.cmd("deployments logs search -f").terminal();
+    terminal.expect("p/c one").send(b"\x03");
+    let ended = terminal.wait();
+    ended.assert_code(130).assert_restored();
+    assert_eq!(ended.transcript, "2026-01-01T00:00:00Z p/c one\n^C\n");
+
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (sender, _server, sandbox) = with_stream();
+        sender.send(log("one").into_bytes()).expect("a server");
+        let run = sandbox.cmd("deployments logs search -f").code(code);
+        let mut running = run.stdout("2026-01-01T00:00:00Z p/c one\n").spawn();
+        running.wait_for_stdout("one");
+        running.signal(signal);
+        running.wait();
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let (sender, _server, sandbox) = with_stream();
+    sandbox.program(
+        "llamactl",
+        &format!("exec '{}' \"$@\"", crate::support::LLAMACTL),
+    );
+    let script = "trap '' HUP INT; exec llamactl deployments logs search -f";
+    let run = sandbox.args(["-c", script]).program("/bin/sh");
+    let mut running = run
+        .stdout("2026-01-01T00:00:00Z p/c one\n2026-01-01T00:00:00Z p/c two\n")
+        .spawn();
+    sender.send(log("one").into_bytes()).expect("a server");
+    running.wait_for_stdout("one");
+    running.signal(Signal::HUP);
+    running.signal(Signal::INT);
+    sender.send(log("two").into_bytes()).expect("a server");
+    running.wait_for_stdout("two");
+    drop(sender);
+    running.wait();
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let (stub, sandbox) = with_stub();
+    sandbox.program(
+        "llamactl",
+        &format!("'{}' \"$@\"; echo \"$?\" >&2", crate::support::LLAMACTL),
+    );
+    let many = log("a line").repeat(10_000);
+    for (follow, options) in [("false", ""), ("true", "-f")] {
+        let path = LOGS.replace("follow=false", &format!("follow={follow}"));
+        stub.expect(get(&path).bearer(KEY).reply(events(&many)));
+        let script = format!("llamactl deployments logs search {options} | read -r line");
+        sandbox
+            .args(["-c", &script])
+            .program("/bin/sh")
+            .any_exit()
+            .stderr("0\n")
+            .run();
+    }
+    let plane = ControlPlane::start(two());
+    Stored::at(&plane.url())
+        .profile("work", "proj-web", KEY)
+        .put(&sandbox);
+    for command in ["get", "get -o json", "history search"] {
+        let script = format!("llamactl deployments {command} | :");
+        sandbox
+            .args(["-c", &script])
+            .program("/bin/sh")
+            .stderr("0\n")
+            .run();
+    }
+    // A full disk is one.
+    if std::path::Path::new("/dev/full").exists() {
+        for command in ["get", "get -o json", "logs search", "history search"] {
+            let script = format!("llamactl deployments {command} > /dev/full");
+            let run = sandbox.args(["-c", &script]).program("/bin/sh");
+            let said = if command.starts_with("logs") {
+                "no logs yet\n0\n"
+            } else {
+                "error: standard output can't be written: No space left on device\n1\n"
+            };
+            run.stderr(said).run();
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hundred_thousand_events_need_no_more_memory_than_a_thousand() {
+    use std::time::{Duration, Instant};
+
+    let highest = |count: usize, options: &str| {
+        let (sender, _server, sandbox) = with_stream();
+        sandbox.program(
+            "llamactl",
+            &format!("exec '{}' \"$@\" > log", crate::support::LLAMACTL),
+        );
+        let script = format!("exec llamactl deployments logs search {options}");
+        let running = sandbox.args(["-c", &script]).program("/bin/sh").spawn();
+        let mut written = 0;
+        for batch in 0..count / 100 {
+            let mut text = String::new();
+            for i in 0..100 {
+                let _ = write!(
+                    text,
+                    "{}",
+                    log(&format!(
+                        "event {batch:05} {i:02} with some more text to make a line of usual length"
+                    ))
+                );
+            }
+            sender.send(text.into_bytes()).expect("a server");
+            written += 100;
+        }
+        // What is not yet a whole buffer of output comes with the end, and then it is too late to look.
+        let expected = if options.contains("-f") {
+            written
+        } else {
+            written - 100
+        };
+        let file = sandbox.cwd().join("log");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let lines = || {
+            std::fs::read(&file).map_or(0, |bytes| bytes.iter().filter(|b| **b == b'\n').count())
+        };
+        let mut seen = lines();
+        while seen < expected {
+            assert!(Instant::now() < deadline, "only {seen} of {expected} lines");
+            std::thread::sleep(Duration::from_millis(20));
+            seen = lines();
+        }
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", running.id())).expect("its status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("its peak");
+        let kilobytes: usize = line
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number");
+        drop(sender);
+        running.wait();
+        assert_eq!(lines(), written);
+        kilobytes
+    };
+    for options in ["", "-f --json"] {
+        let (few, many) = (highest(1000, options), highest(100_000, options));
+        assert!(
+            many < few + 1024,
+            "{options}: {few} kB for 1,000, {many} kB for 100,000"
+        );
+    }
+}
+
+#[test]
+fn rolling_back() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    sandbox
+        .cmd("deployments rollback search --git-sha 1111111")
+        .stderr("rolled back search to 1111111\n")
+        .run();
+    assert_eq!(plane.world().deployments[0].json["git_sha"], "1111111");
+    assert_eq!(
+        plane.server().requests()[0].text(),
+        r#"{"git_sha":"1111111"}"#
+    );
+    sandbox
+        .cmd("deployments rollback search")
+        .stderr("error: the commit to go back to is missing\nhint: pass --git-sha SHA; `llamactl deployments history search` lists the commits\n")
+        .code(2)
+        .run();
+    sandbox
+        .args(["deployments", "rollback", "search", "--git-sha", "a b"])
+        .stderr("error: the value of --git-sha has blanks or control characters in it\n")
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_rollback_is_never_sent_twice() {
+    let path = format!("{DEPLOYMENTS}/search/rollback?project_id=proj-web");
+    let may_be_done =
+        "hint: it may have been done all the same: `llamactl deployments history search` tells\n";
+    for (reply, code, said) in [
+        (Reply::detail(502, "bad gateway"), 3, may_be_done),
+        (Reply::detail(503, "down"), 3, may_be_done),
+        (Reply::reset(), 3, may_be_done),
+        (Reply::hang_up(), 3, may_be_done),
+        (Reply::json(200, "{}").reset_in_head(), 3, may_be_done),
+        (
+            Reply::detail(429, "slow down"),
+            3,
+            "hint: try again later\n",
+        ),
+        (
+            Reply::detail(422, "no such commit"),
+            1,
+            "error: [SERVER] refused the request (422): no such commit\n",
+        ),
+    ] {
+        let (stub, sandbox) = with_stub();
+        stub.expect(
+            post(&path)
+                .bearer(KEY)
+                .json_body(json!({"git_sha": "1"}))
+                .reply(reply),
+        );
+        let run = sandbox.cmd("deployments rollback search --git-sha 1");
+        let output = run.stderr_has(said).code(code).run();
+        assert!(output.stderr.lines().count() <= 2, "{}", output.stderr);
+    }
+}
+
+#[test]
+fn deleting_needs_a_yes() {
+    let (plane, sandbox) = with_plane(World::populated(KEY));
+    let ids = |plane: &ControlPlane| -> Vec<String> {
+        plane
+            .world()
+            .deployments
+            .iter()
+            .map(|d| d.id.clone())
+            .collect()
+    };
+    let all = ids(&plane);
+    sandbox
+        .cmd("deployments delete search")
+        .stdin("yes\n")
+        .stderr("error: deleting search in the project proj-web of [SERVER] needs a yes, and nobody can be asked\nhint: pass --yes\n")
+        .code(2)
+        .run();
+    for answer in ["", "no", "n", "search", "yess"] {
+        let mut terminal = sandbox.cmd("deployments delete search").terminal();
+        terminal
+            .expect("Delete search in the project proj-web of ")
+            .expect("? Type yes [no]: ")
+            .type_line(answer)
+            .expect("error: nothing was deleted");
+        terminal.wait().assert_code(1).assert_restored();
+    }
+    let mut terminal = sandbox.cmd("deployments delete search").terminal();
+    terminal.expect("[no]: ").send(b"\x03");
+    terminal.wait().assert_code(130).assert_restored();
+    let mut terminal = sandbox.cmd("deployments delete search").terminal();
+    terminal.expect("[no]: ").send(b"\x04");
+    terminal.wait().assert_code(1).assert_restored();
+    assert_eq!((ids(&plane), plane.server().lines()), (all, Vec::new()));
+
+    let mut terminal = sandbox.cmd("deployments delete search").terminal();
+    terminal
+        .expect("[no]: ")
+        .type_line("Yes")
+        .expect("deleted search");
+    terminal.wait().assert_code(0).assert_restored();
+    sandbox
+        .cmd("deployments delete --yes chat")
+        .stderr("deleted chat\n")
+        .run();
+    assert_eq!(ids(&plane), ["triage", "reader"]);
+    assert_eq!(
+        plane.server().lines(),
+        ["search", "chat"].map(|id| format!("DELETE {DEPLOYMENTS}/{id}?project_id=proj-web"))
+    );
+}
+
+#[test]
+fn deleting_again_is_no_failure_where_the_first_answer_was_lost() {
+    let path = format!("{DEPLOYMENTS}/search?project_id=proj-web");
+    let gone = || Reply::detail(404, "Deployment search not found");
+    let presumed = "warning: there is no search any more, but the answer to the first request was lost: it was deleted by that, or there was none\n";
+    let unknown = format!("error: [SERVER] found nothing: Deployment search not found\n{UNKNOWN}");
+    for (replies, code, said) in [
+        (
+            vec![Reply::detail(502, "bad gateway"), Reply::json(200, "null")],
+            0,
+            "deleted search\n",
+        ),
+        (vec![Reply::detail(502, "bad gateway"), gone()], 0, presumed),
+        (vec![Reply::reset(), gone()], 0, presumed),
+        (
+            vec![Reply::detail(504, "slow"), Reply::detail(503, "x"), gone()],
+            0,
+            presumed,
+        ),
+        // Refused for sure, so it was not there.
+        (
+            vec![Reply::detail(429, "slow down"), gone()],
+            1,
+            unknown.as_str(),
+        ),
+        (vec![gone()], 1, unknown.as_str()),
+        // No control plane says that of a deployment.
+        (
+            vec![
+                Reply::detail(502, "bad gateway"),
+                Reply::detail(404, "Not Found"),
+            ],
+            3,
+            "error: [SERVER] does not answer as a control plane: it has no such endpoint (404)\nhint: check the address; `llamactl environments get` lists the stored ones\n",
+        ),
+        (
+            vec![Reply::detail(503, "down"); 3],
+            3,
+            "error: [SERVER] is in trouble (503): down\nhint: try again later, or tell the people who run it\n",
+        ),
+    ] {
+        let (stub, sandbox) = with_stub();
+        let mut expected = delete(&path).bearer(KEY);
+        for reply in replies {
+            expected = expected.reply(reply);
+        }
+        stub.expect(expected);
+        sandbox
+            .cmd("deployments delete search --yes")
+            .stderr(said)
+            .code(code)
+            .run();
+    }
+}

@@ -1,9 +1,10 @@
 //! `deployments logs`: prints the log lines that the server streams, one line each.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{BufWriter, Write as _};
 
-use serde_json::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::app::App;
@@ -68,7 +69,9 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         if event.name != "log" || event.data.is_empty() {
             continue;
         }
+        let is_object = event.data.trim_start().starts_with('{');
         let line = match args.json {
+            _ if !is_object => None,
             true => one_line_of_json(&event.data),
             false => render(&event.data),
         };
@@ -126,12 +129,8 @@ fn ended(error: &std::io::Error) -> Result<()> {
 /// A JSON object as the server spelled it, in one line and with nothing in it that a terminal would act on.
 fn one_line_of_json(event: &str) -> Option<String> {
     let raw: &RawValue = serde_json::from_str(event).ok()?;
-    let raw = raw.get();
-    if !raw.starts_with('{') {
-        return None;
-    }
-    let mut out = String::with_capacity(raw.len());
-    for c in raw.chars() {
+    let mut out = String::with_capacity(event.len());
+    for c in raw.get().chars() {
         match c {
             // Only blanks between the parts; within a string they are escaped already.
             '\n' | '\r' | '\t' => {}
@@ -148,64 +147,88 @@ fn one_line_of_json(event: &str) -> Option<String> {
 fn render(event: &str) -> Option<String> {
     let line: LogLine = serde_json::from_str(event).ok()?;
     let place = format!("{}/{}", line.pod, line.container);
-    let record: Option<serde_json::Map<String, Value>> =
-        serde_json::from_str(line.text.trim()).ok();
-    let text = match record.filter(|record| record.contains_key("event")) {
-        None => format!(
-            "{} {place} {}",
-            line.timestamp.unwrap_or_default(),
-            line.text
-        ),
-        Some(record) => {
-            let own_time = field(&record, "timestamp");
-            let time = if own_time.is_empty() {
-                line.timestamp.unwrap_or_default()
-            } else {
-                String::new()
-            };
-            format!("{time} {place} {}", structured(&record))
-        }
+    let record: Option<Record> = serde_json::from_str(line.text.trim()).ok();
+    let record = record.filter(|record| record.has("event"));
+    let body = record
+        .as_ref()
+        .map_or(line.text.clone(), Record::in_one_line);
+    // One time in a line is enough.
+    let time = match record.is_some_and(|record| !record.text("timestamp").is_empty()) {
+        true => String::new(),
+        false => line.timestamp.unwrap_or_default(),
     };
-    Some(plain(text.trim()))
+    Some(plain(format!("{time} {place} {body}").trim()))
 }
 
-fn field(record: &serde_json::Map<String, Value>, name: &str) -> String {
-    record.get(name).map_or(String::new(), text_of)
-}
+/// A structlog record: its fields in the order in which they were written, each as it was spelled.
+struct Record<'a>(Vec<(String, &'a RawValue)>);
 
-fn text_of(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_string)
-}
-
-/// A structlog record in one line.
-fn structured(record: &serde_json::Map<String, Value>) -> String {
-    let time = field(record, "timestamp");
-    let time = time
-        .split_once('T')
-        .map_or(time.as_str(), |(_, clock)| clock);
-    let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
-    let level = match field(record, "level").to_uppercase() {
-        level if level.is_empty() => level,
-        level => format!("{level:8}"),
-    };
-    let (logger, event) = (field(record, "logger"), field(record, "event"));
-    let parts = [time, level.as_str(), logger.as_str(), event.as_str()];
-    let mut line = parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if record.contains_key("request_id") {
-        let _ = write!(line, " req={}", field(record, "request_id"));
-    }
-    for (name, value) in record {
-        if !["event", "level", "timestamp", "logger", "request_id"].contains(&name.as_str()) {
-            let _ = write!(line, " {name}={}", text_of(value));
+impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Vec<(String, &'de RawValue)>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(fields)
+            }
         }
+        deserializer.deserialize_map(Fields).map(Record)
     }
-    line
+}
+
+impl Record<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(field, _)| field == name)
+    }
+
+    /// A field as text; empty where there is none.
+    fn text(&self, name: &str) -> String {
+        let found = self.0.iter().rev().find(|(field, _)| field == name);
+        found.map_or(String::new(), |(_, value)| shown(value))
+    }
+
+    fn in_one_line(&self) -> String {
+        let time = self.text("timestamp");
+        let time = time
+            .split_once('T')
+            .map_or(time.as_str(), |(_, clock)| clock);
+        let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
+        let level = match self.text("level").to_uppercase() {
+            level if level.is_empty() => level,
+            level => format!("{level:8}"),
+        };
+        let (logger, event) = (self.text("logger"), self.text("event"));
+        let parts = [time, level.as_str(), logger.as_str(), event.as_str()];
+        let mut line = parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        if self.has("request_id") {
+            let _ = write!(line, " req={}", self.text("request_id"));
+        }
+        for (name, value) in &self.0 {
+            if !["event", "level", "timestamp", "logger", "request_id"].contains(&name.as_str()) {
+                let _ = write!(line, " {name}={}", shown(value));
+            }
+        }
+        line
+    }
+}
+
+/// A string's text; anything else as JSON spells it.
+fn shown(value: &RawValue) -> String {
+    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_string())
 }
 
 #[cfg(test)]
@@ -224,9 +247,34 @@ mod tests {
                 Some("p/c 01:02:03 INFO     up port=80"),
             ),
             (r#"{"text":"a\u001b[31m\nb"}"#, Some("/ a[31m b")),
+            (
+                r#"{"pod":"p","container":"c","text":"    at x ","timestamp":"t"}"#,
+                Some("t p/c     at x"),
+            ),
             ("not json", None),
         ] {
             assert_eq!(render(event).as_deref(), line, "{event}");
+        }
+        for (text, line) in [
+            (
+                r#"{"z":1.50,"event":"up","a":{"b":[null]},"request_id":"r","logger":"app","level":"warning","ok":true}"#,
+                "t p/c WARNING  app up req=r z=1.50 a={\"b\":[null]} ok=true",
+            ),
+            (
+                r#"{"event":"up","timestamp":"2026-01-01T01:02:03.5+00:00"}"#,
+                "p/c 01:02:03.5 up",
+            ),
+            (
+                r#"{"event":"up","timestamp":"","n":1e400}"#,
+                "t p/c up n=1e400",
+            ),
+            (r#"{"level":"info"}"#, r#"t p/c {"level":"info"}"#),
+            (r#"["event"]"#, r#"t p/c ["event"]"#),
+            ("", "t p/c"),
+        ] {
+            let event =
+                serde_json::json!({"pod": "p", "container": "c", "text": text, "timestamp": "t"});
+            assert_eq!(render(&event.to_string()).as_deref(), Some(line), "{text}");
         }
         for (event, line) in [
             ("{\"b\":\n1, \"a\":1e400}", Some("{\"b\":1, \"a\":1e400}")),
@@ -234,7 +282,6 @@ mod tests {
                 " {\"a\":\"\u{9b}31m\u{202e}\u{7f}\\u001b\"}\r\n",
                 Some("{\"a\":\"\\u009b31m\\u202e\\u007f\\u001b\"}"),
             ),
-            ("[1]", None),
             ("{\"a\":1", None),
         ] {
             assert_eq!(one_line_of_json(event).as_deref(), line, "{event}");
