@@ -61,26 +61,37 @@ impl Drop for Deferred {
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod unix {
+    use std::io::IsTerminal as _;
     use std::mem::MaybeUninit;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicI32, Ordering};
 
     const WATCHED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
-    /// The terminal's settings as they were found; none without a terminal.
-    static FOUND: OnceLock<Option<libc::termios>> = OnceLock::new();
+    struct Found {
+        /// The terminal's settings; none without a terminal.
+        settings: Option<libc::termios>,
+        /// Whether a person sees what is written to standard error.
+        is_shown: bool,
+    }
+
+    /// How things were before.
+    static FOUND: OnceLock<Found> = OnceLock::new();
 
     extern "C" fn restore_and_exit(signal: libc::c_int) {
         // Only what POSIX calls async-signal-safe: `get` of an initialised OnceLock is an atomic load.
-        if let Some(Some(settings)) = FOUND.get() {
-            // SAFETY: `settings` is a whole termios that tcgetattr wrote.
-            unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings) };
+        if let Some(found) = FOUND.get() {
+            if let Some(settings) = &found.settings {
+                // SAFETY: `settings` is a whole termios that tcgetattr wrote.
+                unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings) };
+            }
+            if found.is_shown {
+                // SAFETY: it reads one byte of ours.
+                unsafe { libc::write(libc::STDERR_FILENO, b"\n".as_ptr().cast(), 1) };
+            }
         }
-        // SAFETY: both take plain values and touch none of our memory but the one byte.
-        unsafe {
-            libc::write(libc::STDERR_FILENO, b"\n".as_ptr().cast(), 1);
-            libc::_exit(128 + signal);
-        }
+        // SAFETY: it takes a plain value.
+        unsafe { libc::_exit(128 + signal) }
     }
 
     /// The signal that came while they are deferred; 0: none.
@@ -115,9 +126,13 @@ mod unix {
         FOUND.get_or_init(|| {
             let mut settings = MaybeUninit::<libc::termios>::uninit();
             // SAFETY: tcgetattr fills the whole struct where it returns 0.
-            unsafe {
+            let settings = unsafe {
                 (libc::tcgetattr(libc::STDIN_FILENO, settings.as_mut_ptr()) == 0)
                     .then(|| settings.assume_init())
+            };
+            Found {
+                settings,
+                is_shown: std::io::stderr().is_terminal(),
             }
         });
         let handler: extern "C" fn(libc::c_int) = restore_and_exit;
