@@ -240,7 +240,6 @@ fn all<'a>(
 #[allow(clippy::too_many_lines)]
 fn a_flag_beats_a_variable_beats_the_profile() {
     let scene = Scene::new();
-    let with = |more: &[(&'static str, &'static str)]| [&ALL[..], more].concat();
     let own_project = "[STORED] key of work flag-project";
     let given_flag = "[GIVEN] given key flag-project";
     for rule in [
@@ -274,6 +273,16 @@ fn a_flag_beats_a_variable_beats_the_profile() {
         },
         // A stored key never goes to another address.
         all(&[], &[B], (WORK, NO_KEY_FOR_URL)),
+    ] {
+        check(&scene, &rule);
+    }
+}
+
+#[test]
+fn which_profile_and_whether_at_all_can_be_said() {
+    let scene = Scene::new();
+    let with = |more: &[(&'static str, &'static str)]| [&ALL[..], more].concat();
+    for rule in [
         // The profile on demand.
         all(&[], &with(&[("LLAMA_CLOUD_USE_PROFILE", "1")]), (WORK, "")),
         all(
@@ -326,7 +335,15 @@ fn a_flag_beats_a_variable_beats_the_profile() {
             (GIVEN, &WON.replace("work", "other")),
         ),
         all(&[], &with(&[("LLAMACTL_PROFILE", "gone")]), (GIVEN, "")),
-        // An empty variable is an unset one.
+    ] {
+        check(&scene, &rule);
+    }
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let scene = Scene::new();
+    for rule in [
         all(
             &[],
             &[

@@ -56,6 +56,13 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         })
         .map_err(not_now)?;
     let broke = |e: std::io::Error| {
+        if e.kind() == std::io::ErrorKind::TimedOut {
+            return Error::no_answer(format!(
+                "the log stream of {} was not at its end in time",
+                credentials.server.value
+            ))
+            .hint("--tail and --since-seconds make it shorter; --follow waits for ever");
+        }
         Error::no_answer(format!(
             "the log stream of {} broke: {}",
             session.server(),
