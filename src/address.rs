@@ -68,12 +68,6 @@ impl ApiUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether a key sent there crosses a network without encryption.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.0.starts_with("http://") && !is_loopback(host_of(&self.0))
-    }
 }
 
 impl fmt::Display for ApiUrl {
@@ -114,6 +108,12 @@ pub fn host_of(url: &str) -> &str {
         Some(inner) => inner.split(']').next().unwrap_or(""),
         None => authority.split(':').next().unwrap_or(""),
     }
+}
+
+/// Whether what is sent to a URL crosses a network without encryption.
+#[must_use]
+pub fn is_plain(url: &str) -> bool {
+    url.starts_with("http://") && !is_loopback(host_of(url))
 }
 
 /// Whether a host (without brackets) is this machine.
@@ -239,6 +239,7 @@ mod tests {
         ] {
             assert_eq!(host_of(url), host);
             assert_eq!(is_loopback(host_of(url)), loopback, "{url}");
+            assert_eq!(is_plain(url), !loopback, "{url}");
         }
     }
 

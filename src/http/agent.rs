@@ -4,6 +4,7 @@
 //! It knows nothing of what is asked or answered.
 
 use std::io::{BufRead, BufReader, Read as _};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use ureq::http as wire;
@@ -11,6 +12,7 @@ use ureq::tls::RootCerts;
 
 use super::proxy::{Proxy, Settings};
 use super::trust;
+use crate::address::is_plain;
 use crate::error::{Error, Result};
 use crate::output::plain;
 use crate::secret::Secret;
@@ -148,6 +150,8 @@ pub struct Http {
     agents: Vec<(Way, ureq::Agent)>,
     deadline: Option<Instant>,
     answer_lost: bool,
+    /// The one warning that credentials travel in the open.
+    warning: Once,
 }
 
 impl Http {
@@ -162,6 +166,7 @@ impl Http {
             agents: Vec::new(),
             deadline: None,
             answer_lost: false,
+            warning: Once::new(),
         }
     }
 
@@ -385,6 +390,14 @@ impl Http {
                 "the API key or the address holds characters that HTTP does not carry",
             )
         };
+        if request.bearer.is_some() && is_plain(&request.url) {
+            self.warning.call_once(|| {
+                crate::terminal::warn(&format!(
+                    "credentials go to {} unencrypted; use https if the server has it",
+                    origin(&request.url)
+                ));
+            });
+        }
         let (Limit::Whole(time) | Limit::Head(time)) = limit;
         let answer = if body.is_empty() && request.method != Method::Post {
             agent.run(limit.on(&agent, builder.body(()).map_err(unsendable)?))
