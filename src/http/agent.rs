@@ -105,8 +105,17 @@ pub enum Cause {
 pub struct Failure {
     /// Why.
     pub cause: Cause,
+    /// Whether it would be the same again: a certificate that is not believed, a proxy that wants another password.
+    pub lasts: bool,
     /// What to tell.
     pub error: Error,
+}
+
+impl Failure {
+    fn lasting(mut self) -> Failure {
+        self.lasts = true;
+        self
+    }
 }
 
 /// Through which proxy, and whether certificates are needed: they are costly to load.
@@ -236,6 +245,7 @@ impl Http {
             };
             let again = match seen {
                 _ if attempt == TRIES => None,
+                Err(failure) if failure.lasts => None,
                 Err(failure) => match (failure.cause, request.method) {
                     (Cause::NoConnection, _) | (Cause::Broken, Method::Get | Method::Delete) => {
                         Some(pause)
@@ -359,6 +369,7 @@ impl Http {
     ) -> std::result::Result<(Response, ureq::Body, Option<Proxy>), Failure> {
         let (proxy, agent) = self.agent(&request.url).map_err(|error| Failure {
             cause: Cause::Setup,
+            lasts: true,
             error,
         })?;
         let mut builder = wire::Request::builder()
@@ -472,6 +483,7 @@ impl Http {
 fn fail(cause: Cause, message: String, hint: &str) -> Failure {
     Failure {
         cause,
+        lasts: false,
         error: Error::no_answer(message).hint(hint),
     }
 }
@@ -515,7 +527,8 @@ fn explain(error: &ureq::Error, url: &str, proxy: Option<&Proxy>, time: Duration
             Cause::NoConnection,
             format!("no safe connection to {hop}: {why}"),
             hint,
-        );
+        )
+        .lasting();
     }
     match error {
         E::HostNotFound => unreachable("there is no such host"),
@@ -529,11 +542,7 @@ fn explain(error: &ureq::Error, url: &str, proxy: Option<&Proxy>, time: Duration
             ),
             "try again later",
         ),
-        E::ConnectProxyFailed(why) => fail(
-            Cause::NoConnection,
-            format!("{first_hop} refused to connect to {server}: {}", plain(why)),
-            "check the proxy's user and password, or list the server in NO_PROXY",
-        ),
+        E::ConnectProxyFailed(why) => refused_by_proxy(why, &first_hop, server),
         // What std says of a name that does not resolve has no kind of its own.
         E::Io(e) if e.to_string().contains("lookup address") => {
             unreachable("there is no such host")
@@ -581,6 +590,28 @@ fn explain(error: &ureq::Error, url: &str, proxy: Option<&Proxy>, time: Duration
             "check that the address is that of a control plane",
         ),
     }
+}
+
+/// A proxy that did not make the connection; ureq says "proxy server responded 407/407" or why it could not be asked.
+fn refused_by_proxy(why: &str, proxy: &str, server: &str) -> Failure {
+    let status = why.rsplit('/').next().filter(|text| text.len() == 3);
+    if status == Some("407") {
+        return fail(
+            Cause::NoConnection,
+            format!("{proxy} wants another user or password to connect to {server} (407)"),
+            "put them into the proxy's address, http://USER:PASSWORD@HOST:PORT, percent-encoded",
+        )
+        .lasting();
+    }
+    let said = match status {
+        Some(status) => format!("{proxy} refused to connect to {server} ({status})"),
+        None => format!("{proxy} refused to connect to {server}: {}", plain(why)),
+    };
+    fail(
+        Cause::NoConnection,
+        said,
+        "check the address, or list the server in NO_PROXY if it needs no proxy",
+    )
 }
 
 /// Why a certificate or handshake was refused; none where the error is of another kind.
