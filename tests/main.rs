@@ -6,6 +6,7 @@ mod deployments;
 mod handover;
 mod login;
 mod logout;
+mod network;
 mod precedence;
 mod profiles;
 mod refresh;
