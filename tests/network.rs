@@ -489,6 +489,24 @@ fn a_proxy_that_fails_is_named() {
 }
 
 #[test]
+fn a_proxy_s_own_certificate_counts_too() {
+    let authority = Authority::new();
+    let proxy = Stub::tls(authority.server_config(Flaw::Expired));
+    let sandbox = Sandbox::new().signed_in(FAR);
+    sandbox.knows_as("PROXY", &proxy);
+    sandbox.write("ca.pem", authority.pem());
+    list(&sandbox)
+        .env("SSL_CERT_FILE", "ca.pem")
+        .env("HTTP_PROXY", proxy.url())
+        .code(3)
+        .stderr(&format!(
+            "{FAR_WARNING}error: no safe connection to http://plane.invalid (through the proxy [PROXY] of HTTP_PROXY): its certificate has expired\nhint: a private authority's certificate goes into SSL_CERT_FILE\n"
+        ))
+        .run();
+    assert_eq!(proxy.server().requests().len(), 0);
+}
+
+#[test]
 fn a_proxy_that_can_t_be_understood_is_an_error_and_never_ignored() {
     // The server would answer: a silent direct connection would show.
     let plane = ControlPlane::start(World::populated(KEY));
