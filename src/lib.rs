@@ -22,6 +22,7 @@ pub mod input;
 pub mod lock;
 pub mod oidc;
 pub mod output;
+mod python_profiles;
 pub mod quote;
 pub mod secret;
 pub mod session;

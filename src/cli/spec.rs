@@ -19,6 +19,8 @@ pub enum Id {
     AuthLogout,
     /// `auth me`
     AuthMe,
+    /// `auth import`
+    AuthImport,
     /// `auth inject`
     AuthInject,
     /// `auth status`
@@ -126,12 +128,16 @@ pub enum OptId {
     ApiKeyFile,
     /// `--check`
     Check,
+    /// `--dry-run`
+    DryRun,
     /// `--env-file`
     EnvFile,
     /// `--follow`
     Follow,
     /// `--format`
     Format,
+    /// `--from`
+    From,
     /// `--git-sha`
     GitSha,
     /// `--help`
@@ -295,12 +301,20 @@ const CHECK: Opt = switch(
     "check",
     "Write nothing; exit 1 if something would be written",
 );
+const DRY_RUN: Opt = switch(OptId::DryRun, "dry-run", "Only say what would be imported");
 const ENV_FILE: Opt = valued(
     OptId::EnvFile,
     "env-file",
     "PATH",
     Value::Path,
     "The file to write; `-` prints the lines instead [default: .env]",
+);
+const FROM: Opt = valued(
+    OptId::From,
+    "from",
+    "PATH",
+    Value::Path,
+    "The profiles.db to read, or its directory [default: the configuration directory]",
 );
 const NAME: Opt = valued(
     OptId::Name,
@@ -590,6 +604,29 @@ const AUTH: &[Command] = &[
                 line: "llamactl auth me",
                 says: "the claims of the current profile's login",
             }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "import",
+        about: "Take over the profiles of the Python tool",
+        details: "Reads the Python tool's profiles.db with python3 or sqlite3, whichever is on the PATH, and adds its \
+            environments, profiles, keys and logins to those here. What is here already stays as it is; nothing of the \
+            Python tool's is changed.",
+        node: Node::Leaf {
+            id: Id::AuthImport,
+            args: &[],
+            options: &[&FROM, &DRY_RUN, &OUTPUT],
+            examples: &[
+                Example {
+                    line: "llamactl auth import",
+                    says: "take over everything",
+                },
+                Example {
+                    line: "llamactl auth import --dry-run -o json",
+                    says: "see what would come",
+                },
+            ],
         },
         aliases: &[],
     },

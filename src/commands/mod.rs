@@ -4,6 +4,7 @@ mod auth {
     pub mod exec;
     pub mod export;
     pub mod get;
+    pub mod import;
     pub mod inject;
     pub mod login;
     pub mod logout;
@@ -38,6 +39,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Id::AuthLogin => auth::login::run(&auth::login::Args::from(given)?, app),
         Id::AuthLogout => auth::logout::run(&auth::logout::Args::from(given)?, app),
         Id::AuthMe => auth::me::run(&auth::me::Args::from(given), app),
+        Id::AuthImport => auth::import::run(&auth::import::Args::from(given), app),
         Id::AuthInject => auth::inject::run(&auth::inject::Args::from(given), app),
 
         Id::AuthStatus => auth::status::run(&auth::status::Args::from(given)?, app),

@@ -5,6 +5,7 @@ use crate::cli::parse::Invocation;
 use crate::commands::choice;
 use crate::error::Result;
 use crate::output::{self, Doc, Format, yes_no};
+use crate::python_profiles;
 use crate::store::{Environment, Profile};
 use crate::terminal;
 
@@ -24,7 +25,9 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let env = app.profiles()?.into_current();
+    let store = app.profiles()?;
+    let is_new = store.environments.iter().all(|env| env.profiles.is_empty());
+    let env = store.into_current();
     let shown: &[Profile] = match &args.name {
         Some(name) => {
             let one = env
@@ -49,6 +52,9 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     if shown.is_empty() {
         terminal::say(&format!("no profiles in {}", env.api_url));
         terminal::say("make one with `llamactl auth token`");
+        if is_new && python_profiles::are_there(app.vars) {
+            terminal::say("or take over the Python tool's with `llamactl auth import`");
+        }
         return Ok(());
     }
     let rows: Vec<[&str; 5]> = shown
