@@ -4,6 +4,7 @@
 
 mod deployments;
 mod handover;
+mod import;
 mod login;
 mod logout;
 mod network;

@@ -59,7 +59,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         if e.kind() == std::io::ErrorKind::TimedOut {
             return Error::no_answer(format!(
                 "the log stream of {} was not at its end in time",
-                credentials.server.value
+                session.server()
             ))
             .hint("--tail and --since-seconds make it shorter; --follow waits for ever");
         }
