@@ -507,7 +507,7 @@ fn damage_and_rubbish() {
             "it is damaged",
         ),
         (
-            "echo '\"ok\"'; echo '{\"version\":0,\"columns\":[]}'",
+            "echo '\"ok\"'; echo '{\"version\":0,\"tables\":0,\"columns\":[]}'",
             "it holds no profiles of the Python tool",
         ),
     ] {

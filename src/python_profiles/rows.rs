@@ -19,8 +19,11 @@ const LONGEST_URL: usize = 2048;
 /// Anything but `ok` is damage.
 pub const CHECK: &str = "SELECT json_quote(integrity_check) FROM pragma_integrity_check(1)";
 
-/// Which version this is, and which columns its profiles have: `api_key_id` and `device_oidc` came with version 2.
+/// Which version this is, whether its tables are tables (a view could compute without end), and which columns its
+/// profiles have: `api_key_id` and `device_oidc` came with version 2.
 pub const COLUMNS: &str = "SELECT json_object('version', (SELECT user_version FROM pragma_user_version), \
+    'tables', (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 \
+    AND name IN ('profiles', 'settings', 'environments')), \
     'columns', json_group_array(name)) FROM pragma_table_info('profiles')";
 
 /// Every value is text or null there, whatever type it was stored as.
@@ -42,6 +45,7 @@ const PROFILE_COLUMNS: [&str; 6] = [
 #[derive(Deserialize)]
 pub struct Columns {
     version: u64,
+    tables: u64,
     columns: Vec<String>,
 }
 
@@ -61,7 +65,7 @@ impl Columns {
         let columns: Columns =
             serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
         let has = |name: &&str| columns.columns.iter().any(|column| column == name);
-        match PROFILE_COLUMNS[..4].iter().all(has) {
+        match columns.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
             true => Ok(columns),
             false => Err("it holds no profiles of the Python tool".to_string()),
         }
