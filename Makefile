@@ -8,6 +8,8 @@ CARGO       ?= cargo
 CARGOFLAGS  ?= --locked
 INSTALL     ?= install
 PYTHON      ?= python3
+# Most tests wait for processes and clocks, not for a core.
+TEST_THREADS ?= 16
 
 TARGET_DIR   = $(or $(CARGO_TARGET_DIR),target)
 BINARY       = $(TARGET_DIR)/release/llamactl
@@ -25,7 +27,7 @@ demo: ## sign in to an embedded control plane and walk through the commands
 	@sh tests/demo/demo.sh $(TARGET_DIR)/debug/llamactl $(TARGET_DIR)/debug/examples/control-plane
 
 test: ## run all tests that need nothing but Rust and a C compiler
-	$(CARGO) test $(CARGOFLAGS)
+	$(CARGO) test $(CARGOFLAGS) -- --test-threads=$(TEST_THREADS)
 
 check: ## formatting, lints, documentation and tests
 	$(CARGO) fmt --check

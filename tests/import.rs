@@ -10,6 +10,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 
 use crate::support::Sandbox;
+use crate::support::profiles::said;
 use crate::support::secrets::{KEY, OTHER_KEY};
 
 const PLACE: &str = "../home/.config/llamactl/profiles.db";
@@ -57,7 +58,7 @@ fn python(sandbox: &Sandbox, rows: &Path) {
 
 fn golden(version: &str) -> serde_json::Value {
     let text = fs::read_to_string(fixture(&format!("{version}.json"))).expect("a golden file");
-    serde_json::from_str(&text).expect("JSON")
+    said(serde_json::from_str(&text).expect("JSON"))
 }
 
 #[test]

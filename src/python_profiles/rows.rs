@@ -46,7 +46,8 @@ const PROFILE_COLUMNS: [&str; 6] = [
 pub struct Columns {
     version: u64,
     tables: u64,
-    columns: Vec<String>,
+    #[serde(rename = "columns")]
+    names: Vec<String>,
 }
 
 impl Columns {
@@ -64,7 +65,7 @@ impl Columns {
         }
         let columns: Columns =
             serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
-        let has = |name: &&str| columns.columns.iter().any(|column| column == name);
+        let has = |name: &&str| columns.names.iter().any(|column| column == name);
         match columns.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
             true => Ok(columns),
             false => Err("it holds no profiles of the Python tool".to_string()),
@@ -80,7 +81,7 @@ impl Columns {
     pub fn questions(&self) -> [String; 3] {
         let pairs =
             PROFILE_COLUMNS.map(
-                |name| match self.columns.iter().any(|column| column == name) {
+                |name| match self.names.iter().any(|column| column == name) {
                     true => format!("'{name}', CAST({name} AS TEXT)"),
                     false => format!("'{name}', NULL"),
                 },

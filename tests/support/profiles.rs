@@ -13,7 +13,7 @@ use super::secrets::KEY;
 pub const STORE: &str = "../home/.config/llamactl/profiles.json";
 
 /// A value without the fields that say nothing: the file leaves them out.
-fn said(value: Value) -> Value {
+pub fn said(value: Value) -> Value {
     let says = |value: &Value| !value.is_null() && *value != json!([]);
     match value {
         Value::Object(fields) => {
