@@ -118,15 +118,13 @@ fn directory(path: &Path) -> &Path {
 /// `.NAME.`, cut off where the whole would be longer than a name may be.
 fn prefix(path: &Path) -> OsString {
     let name = path.file_name().unwrap_or_default();
-    let mut prefix = OsString::from(".");
+    let hidden = name.as_encoded_bytes().starts_with(b".");
+    let mut prefix = OsString::from(if hidden { "" } else { "." });
     if name.len() + RANDOM + SUFFIX.len() + 2 > 255 {
         let text = name.to_string_lossy();
-        let fits = text
-            .char_indices()
-            .map(|(at, _)| at)
-            .take_while(|&at| at <= 128)
-            .last();
-        prefix.push(&text[..fits.unwrap_or(0)]);
+        let starts = text.char_indices().map(|(at, _)| at);
+        let end = starts.take_while(|&at| at <= 128).last().unwrap_or(0);
+        prefix.push(&text[..end]);
     } else {
         prefix.push(name);
     }
@@ -164,6 +162,9 @@ mod platform {
 
     /// How old a temporary file must be to be swept where locks don't work.
     const STALE: Duration = Duration::from_secs(3600);
+
+    /// Linux's limit for one attribute, and for the list of names.
+    const LARGEST: usize = 65_536;
 
     /// Locks a temporary file of ours. No: a sweeper got hold of it.
     pub fn lock(file: &File) -> io::Result<bool> {
@@ -225,23 +226,21 @@ mod platform {
                 let _ = rustix::fs::fremovexattr(new, name.as_slice());
             }
         }
+        let mut value = vec![0; LARGEST];
         for name in kept {
-            let mut size = [0_u8; 0];
-            let Ok(size) = rustix::fs::fgetxattr(&old, name.as_slice(), &mut size[..]) else {
-                continue;
-            };
-            let mut value = vec![0; size];
             if let Ok(size) = rustix::fs::fgetxattr(&old, name.as_slice(), value.as_mut_slice()) {
-                value.truncate(size);
-                let _ = rustix::fs::fsetxattr(new, name.as_slice(), &value, XattrFlags::empty());
+                let _ = rustix::fs::fsetxattr(
+                    new,
+                    name.as_slice(),
+                    &value[..size],
+                    XattrFlags::empty(),
+                );
             }
         }
     }
 
     fn names(file: &File) -> Vec<Vec<u8>> {
-        let mut none = [0_u8; 0];
-        let size = rustix::fs::flistxattr(file, &mut none[..]).unwrap_or(0);
-        let mut list = vec![0_u8; size];
+        let mut list = vec![0_u8; LARGEST];
         let size = rustix::fs::flistxattr(file, list.as_mut_slice()).unwrap_or(0);
         let names = list[..size].split(|&b| b == 0).filter(|n| !n.is_empty());
         names.map(<[u8]>::to_vec).collect()
@@ -249,6 +248,7 @@ mod platform {
 }
 
 #[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
 mod platform {
     use std::fs::{File, Metadata};
     use std::io;

@@ -141,10 +141,6 @@ impl Target {
             Err(e) => return Err(fail(&os_reason(&e))),
         }
         .map_err(|e| fail(&os_reason(&e)))?;
-        let home = |path: &Path| {
-            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-            std::fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()
-        };
         let leads_out = real != path
             && match (home(path), home(&real)) {
                 (Some(named), Some(real)) => !real.starts_with(named),
@@ -300,6 +296,21 @@ fn may_write(path: &Path) -> io::Result<()> {
     open(OpenOptions::new().write(true), path).map(drop)
 }
 
+/// The directory of a file, without links in it; what of it is not there yet has none.
+fn home(file: &Path) -> Option<PathBuf> {
+    let mut missing = Vec::new();
+    for directory in file.ancestors().skip(1) {
+        let here = directory.as_os_str().is_empty();
+        let directory = if here { Path::new(".") } else { directory };
+        if let Ok(real) = std::fs::canonicalize(directory) {
+            let names = missing.iter().rev();
+            return Some(names.fold(real, |path, name| path.join(name)));
+        }
+        missing.push(directory.file_name()?);
+    }
+    None
+}
+
 /// What git thinks of a file that it does not ignore.
 enum Git {
     Tracked,
@@ -308,8 +319,7 @@ enum Git {
 
 /// Asks git about a file; nothing that the repository configures is run. None: ignored, no work tree, or no git.
 fn git(path: &Path) -> Option<Git> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let directory = std::fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
+    let directory = home(path)?;
     // No name that starts so is taken for a pattern with magic.
     let name = Path::new(".").join(path.file_name()?);
     let ask = |question: &[&str]| {

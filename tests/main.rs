@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod deployments;
+mod dotenv;
+mod env_file;
 mod handover;
 mod import;
 mod login;

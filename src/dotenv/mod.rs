@@ -17,7 +17,7 @@ mod spell;
 
 pub use spell::spell;
 
-use readers::{READERS, Reading};
+use readers::{READERS, Reading, Unsure};
 use std::ops::Range;
 
 /// A name and the value that it is to have.
@@ -62,6 +62,9 @@ pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
         .collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&[u8]> = spelled.iter().map(|s| s.name.as_bytes()).collect();
     let before = readers::read(file, &names);
+    if !before.iter().any(|r| r.live) {
+        return Err(Refusal::Disputed { line: 1 });
+    }
     match settle(file, &before, &spelled, &names, b"") {
         // A last line such as `A:` or `A= ` takes in what follows it, for some readers; a comment between keeps it off.
         Err(Refusal::Disputed { .. }) => settle(file, &before, &spelled, &names, b"#"),
@@ -115,7 +118,11 @@ fn settle(
     }
     for _ in 0..READERS.len() {
         let after = readers::read(&out, names);
-        let next = replace(&out, &after, spelled, b"")?;
+        // Lines are those of the file as it was.
+        let next = replace(&out, &after, spelled, b"").map_err(|_| {
+            let unsure = first_unsure(before).map(|unsure| refuse(file, unsure));
+            unsure.unwrap_or_else(|| disputed(file, before, &before[0]))
+        })?;
         if next != out {
             out = next;
             continue;
@@ -143,11 +150,7 @@ fn replace(
     fence: &[u8],
 ) -> Result<Vec<u8>, Refusal> {
     let places = merge(file, readings);
-    let missing = |binding: usize| {
-        readings
-            .iter()
-            .any(|r| r.live && !r.places.iter().any(|p| p.binding == binding))
-    };
+    let missing = |binding: usize| readings.iter().any(|r| r.live && !r.held[binding]);
     // Where they disagree about a place, its new value may be what makes them agree: first that, then the rest.
     let alike = readings
         .iter()
@@ -163,31 +166,29 @@ fn replace(
         .filter(|&b| complete && missing(b))
         .map(|b| &spelled[b])
         .collect();
-    if let Some(unsure) = readings
-        .iter()
-        .filter_map(|r| r.unsure)
-        .min_by_key(|u| u.at)
-    {
+    if let Some(unsure) = first_unsure(readings) {
         let after = places.last().is_some_and(|p| p.value.end >= unsure.at);
         if after || !missing.is_empty() {
-            let line = line(file, unsure.at);
-            return Err(if unsure.quote {
-                Refusal::OpenQuote { line }
-            } else {
-                Refusal::Disputed { line }
-            });
+            return Err(refuse(file, unsure));
         }
     }
     let mut out = Vec::with_capacity(file.len() + 256);
     let mut kept = 0;
     for place in &places {
-        if place.value.start < kept {
+        let new = &spelled[place.binding];
+        // A shell runs what comes after `NAME= `.
+        let equals = place.name + new.name.len();
+        let start = match file.get(equals) {
+            Some(b'=') => equals + 1,
+            _ => place.value.start,
+        };
+        if start < kept {
             return Err(Refusal::Disputed {
                 line: line(file, place.name),
             });
         }
-        out.extend_from_slice(&file[kept..place.value.start]);
-        out.extend_from_slice(spelled[place.binding].text.as_bytes());
+        out.extend_from_slice(&file[kept..start]);
+        out.extend_from_slice(new.text.as_bytes());
         kept = place.value.end;
         if file.get(kept) == Some(&b'#') {
             out.push(b' ');
@@ -258,6 +259,20 @@ fn disputed(file: &[u8], readings: &[Reading], reader: &Reading) -> Refusal {
         .find(|p| !reader.places.contains(p));
     Refusal::Disputed {
         line: line(file, place.map_or(file.len().saturating_sub(1), |p| p.name)),
+    }
+}
+
+fn first_unsure(readings: &[Reading]) -> Option<Unsure> {
+    let all = readings.iter().filter_map(|r| r.unsure);
+    all.min_by_key(|unsure| unsure.at)
+}
+
+fn refuse(file: &[u8], unsure: Unsure) -> Refusal {
+    let line = line(file, unsure.at);
+    if unsure.quote {
+        Refusal::OpenQuote { line }
+    } else {
+        Refusal::Disputed { line }
     }
 }
 

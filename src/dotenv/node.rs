@@ -1,6 +1,7 @@
 //! The way of Node's `util.parseEnv` and `--env-file`: the next `=`, the next quote of the same kind, and carriage
 //! returns that do not exist.
 
+use super::python;
 use super::readers::{Scan, Step, line_feed, skip};
 use std::ops::Range;
 
@@ -37,7 +38,7 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
     let nothing = equals + 1..equals + 1;
     let after = skip(file, equals + 1, |b| b == b'\r');
     if matches!(file.get(after), None | Some(b'\n')) {
-        see(scan, name, nothing);
+        scan.see(name, nothing);
         return if fails {
             Step::Fails(after)
         } else {
@@ -59,7 +60,11 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
     let (text, next) = match file.get(value) {
         Some(&quote @ (b'\'' | b'"' | b'`')) if file[value + 1..].contains(&quote) => {
             let close = skip(file, value + 1, |b| b != quote);
-            (value..close + 1, line_feed(file, close))
+            let end = line_feed(file, close);
+            // It knows no escapes: the rest of such a value is read as lines of their own.
+            fails |= quote == b'"'
+                && python::close::<true>(file, value).is_some_and(|close| close > end);
+            (value..close + 1, end)
         }
         _ => {
             let end = line_feed(file, value);
@@ -73,7 +78,7 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
             )
         }
     };
-    see(scan, name, if text.is_empty() { nothing } else { text });
+    scan.see(name, if text.is_empty() { nothing } else { text });
     let next = if file.get(next) == Some(&b'\n') {
         next + 1
     } else {
@@ -83,12 +88,5 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
         Step::Fails(next)
     } else {
         Step::To(next)
-    }
-}
-
-/// Notes an assignment, unless the name is a comment that was not taken for one.
-fn see(scan: &mut Scan<'_>, name: Range<usize>, value: Range<usize>) {
-    if scan.file.get(name.start) != Some(&b'#') {
-        scan.see(name, value);
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
         equals + 1
     } else if file.get(colon) == Some(&b':') {
         match character(file, colon + 1) {
+            Some(('\r', _)) if file.get(colon + 2) == Some(&b'\n') => colon + 3,
             Some((c, len)) if space(c) => colon + 1 + len,
             _ => return next_line(file, first, false),
         }

@@ -33,8 +33,15 @@ pub(super) fn step<const PAIRS: bool>(scan: &mut Scan<'_>, start: usize) -> Step
         (at..end, end)
     };
     let equals = skip_chars(file, after, blank);
-    if name.is_empty() || file.get(equals) != Some(&b'=') {
-        return to_next_line(file, if name.is_empty() { at } else { equals });
+    if name.is_empty() {
+        return to_next_line(file, at);
+    }
+    if file.get(equals) != Some(&b'=') {
+        if matches!(file.get(equals), None | Some(b'\n' | b'\r' | b'#')) {
+            // A name alone takes the value away that it had.
+            scan.forget(&file[name]);
+        }
+        return to_next_line(file, equals);
     }
     let first = skip_chars(file, equals + 1, blank);
     match file.get(first) {
@@ -69,7 +76,7 @@ fn to_next_line(file: &[u8], at: usize) -> Step {
 }
 
 /// The quote that closes the one at `open`.
-fn close<const PAIRS: bool>(file: &[u8], open: usize) -> Option<usize> {
+pub(super) fn close<const PAIRS: bool>(file: &[u8], open: usize) -> Option<usize> {
     let quote = file[open];
     let mut escaped = None;
     let mut at = open + 1;

@@ -86,6 +86,8 @@ pub(super) struct Reading {
     pub live: bool,
     /// Where it sees our names assigned.
     pub places: Vec<Place>,
+    /// For each of our names, whether it has a value in the end.
+    pub held: Vec<bool>,
     /// A digest of all other assignments, in order.
     pub others: u64,
     /// From here on its view says nothing.
@@ -106,8 +108,11 @@ pub(super) struct Scan<'a> {
     names: &'a [&'a [u8]],
     live: bool,
     places: Vec<Place>,
+    held: Vec<bool>,
     others: std::hash::DefaultHasher,
     unsure: Option<Unsure>,
+    /// How deep in the conditions and loops of a shell script it is.
+    pub depth: usize,
 }
 
 impl Scan<'_> {
@@ -115,19 +120,25 @@ impl Scan<'_> {
     pub fn see(&mut self, name: Range<usize>, value: Range<usize>) {
         let text = &self.file[name.clone()];
         if let Some(binding) = self.names.iter().position(|ours| *ours == text) {
+            self.held[binding] = true;
             let name = name.start;
             self.places.push(Place {
                 binding,
                 name,
                 value,
             });
-        } else if text.starts_with(BOM) && self.is_ours(&text[BOM.len()..]) {
-            // What comes after a byte order mark is the name of some other variable to it, by mistake.
-        } else {
+        } else if is_name(text) {
             self.others.write(text);
             self.others.write_u8(b'=');
             self.others.write(&self.file[value]);
             self.others.write_u8(b'\n');
+        }
+    }
+
+    /// Notes that a name has no value from here on, whatever it had.
+    pub fn forget(&mut self, name: &[u8]) {
+        if let Some(binding) = self.names.iter().position(|ours| *ours == name) {
+            self.held[binding] = false;
         }
     }
 
@@ -154,8 +165,10 @@ pub(super) fn read(file: &[u8], names: &[&[u8]]) -> Vec<Reading> {
             names,
             live: (text || !reader.text_only) && (!nul || reader.nul),
             places: Vec::new(),
+            held: vec![false; names.len()],
             others: std::hash::DefaultHasher::new(),
             unsure: None,
+            depth: 0,
         };
         let mut at = 0;
         while at < file.len() {
@@ -186,11 +199,19 @@ pub(super) fn read(file: &[u8], names: &[&[u8]]) -> Vec<Reading> {
         Reading {
             live: scan.live,
             places: scan.places,
+            held: scan.held,
             others: scan.others.finish(),
             unsure: scan.unsure,
         }
     };
     READERS.iter().map(walk).collect()
+}
+
+/// Whether a reader can mean a variable by it. Some take all that stands before the `=` for the name, be it a comment, a
+/// byte order mark, or `readonly` and a name; what such a thing is said to hold is nothing to keep.
+fn is_name(text: &[u8]) -> bool {
+    let odd = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'#' | b'\'' | b'"' | b'`');
+    !text.iter().any(odd) && !text.starts_with(BOM) && !text.starts_with("\u{a0}".as_bytes())
 }
 
 /// A line that all readers read alike, wherever they are sure to be at its start: empty, a comment, or `NAME=value`

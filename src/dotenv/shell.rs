@@ -6,14 +6,16 @@ use std::ops::Range;
 
 /// Commands whose arguments are assignments.
 const DECLARE: [&str; 5] = ["export", "readonly", "declare", "typeset", "local"];
+/// Words that begin something that may be left out.
+const OPEN: [&str; 5] = ["if", "while", "until", "for", "case"];
+/// Words that end it.
+const CLOSE: [&str; 3] = ["fi", "done", "esac"];
 /// Words after which a command starts.
-const BEGIN: [&str; 9] = [
-    "if", "then", "elif", "else", "while", "until", "do", "{", "!",
-];
+const BEGIN: [&str; 6] = ["then", "elif", "else", "do", "{", "!"];
 /// Commands that every shell has; any other one is taken for a value with a blank in it.
-const BUILTIN: [&str; 23] = [
+const BUILTIN: [&str; 21] = [
     ":", ".", "source", "set", "shopt", "setopt", "true", "false", "test", "[", "[[", "echo",
-    "printf", "eval", "cd", "umask", "alias", "fi", "done", "}", "for", "case", "esac",
+    "printf", "eval", "cd", "umask", "alias", "fi", "done", "esac", "}",
 ];
 /// Commands that change the variables they name.
 const TAKES: [&str; 2] = ["unset", "read"];
@@ -24,9 +26,7 @@ const LEAVE: [&str; 3] = ["return", "exit", "exec"];
 pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
     let file = scan.file;
     let mut at = start;
-    let mut bound: Vec<(Range<usize>, Range<usize>)> = Vec::new();
-    let mut command = Command::None;
-    let mut fails = false;
+    let mut command = Command::default();
     loop {
         at = skip(file, at, |b| matches!(b, b' ' | b'\t'));
         match file.get(at) {
@@ -40,84 +40,114 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
                 break;
             }
             Some(b'<') if file[at..].starts_with(b"<<") => {
-                scan.unsure(at, false);
+                // `A=<<text>>` is none, and an error.
+                let line = &file[at..line_feed(file, at)];
+                if command.kind != Kind::Assignments || !line.contains(&b'>') {
+                    scan.unsure(at, false);
+                }
                 return Step::Stops;
             }
             Some(b'&' | b'|' | b'(' | b')' | b'<' | b'>') => {
-                fails |= !matches!(command, Command::Builtin | Command::Takes);
+                command.fails |= !matches!(command.kind, Kind::Builtin | Kind::Takes);
                 at += 1;
                 continue;
             }
             Some(_) => {}
         }
-        let Some(mut end) = word(file, at, &mut |_| ()) else {
-            return Step::Stops;
-        };
-        let name_end = skip(&file[..end], at, |b| b.is_ascii_alphanumeric() || b == b'_');
-        let name = &file[at..name_end];
-        let named = name.first().is_some_and(|b| !b.is_ascii_digit());
-        let text = std::str::from_utf8(&file[at..end]).unwrap_or_default();
-        fails |= text.contains('\r');
-        if named
-            && file.get(name_end) == Some(&b'=')
-            && matches!(command, Command::None | Command::Declare)
-        {
-            if end == name_end + 1 && file.get(end) == Some(&b'(') {
-                let Some(close) = group(file, end + 1, b')') else {
-                    return Step::Stops;
-                };
-                end = close;
-            }
-            bound.push((at..name_end, name_end + 1..end));
-        } else if named && file[name_end..end].starts_with(b"+=") {
-            if scan.is_ours(name) {
-                scan.unsure(at, false);
-            }
-            bound.push((at..name_end + 1, name_end + 2..end));
-        } else if command != Command::None {
-            if command == Command::Takes && scan.is_ours(name) {
-                scan.unsure(at, false);
-            }
-            fails |= command == Command::Declare && name_end != end && file[at] != b'-';
-        } else if BEGIN.contains(&text) || text.starts_with('$') {
-            // What comes after it may be the command.
-        } else if DECLARE.contains(&text) {
-            command = Command::Declare;
-        } else if LEAVE.contains(&text) {
-            scan.unsure(at, false);
-            command = Command::Builtin;
-        } else {
-            // Assignments before a command are the command's own.
-            bound.clear();
-            fails |= !BUILTIN.contains(&text) && !TAKES.contains(&text);
-            command = if TAKES.contains(&text) {
-                Command::Takes
-            } else {
-                Command::Builtin
-            };
-        }
-        at = end;
-    }
-    if !fails {
-        for (name, value) in bound {
-            scan.see(name, value);
+        let end = word(file, at, &mut |_| ()).and_then(|end| command.word(scan, at, end));
+        match end {
+            Some(end) => at = end,
+            None => return Step::Stops,
         }
     }
     let next = (at + 1).min(file.len());
-    if fails {
-        Step::Fails(next)
-    } else {
-        Step::To(next)
+    if command.fails {
+        return Step::Fails(next);
     }
+    for (name, value) in command.bound {
+        scan.see(name.clone(), value);
+        if scan.depth > 0 {
+            // It may not come to that.
+            scan.forget(&file[name]);
+        }
+    }
+    Step::To(next)
 }
 
-/// What the words of a command have been up to now.
-#[derive(PartialEq)]
-enum Command {
-    None,
+/// What a command is as far as it was read.
+#[derive(Default)]
+struct Command {
+    kind: Kind,
+    /// The assignments in it.
+    bound: Vec<(Range<usize>, Range<usize>)>,
+    readonly: bool,
+    fails: bool,
+}
+
+#[derive(Default, PartialEq)]
+enum Kind {
+    #[default]
+    Assignments,
     Declare,
     Takes,
     Builtin,
+}
+
+impl Command {
+    /// Takes the word that was read, and says where it really ends.
+    fn word(&mut self, scan: &mut Scan<'_>, at: usize, end: usize) -> Option<usize> {
+        let file = scan.file;
+        let name_end = skip(&file[..end], at, |b| b.is_ascii_alphanumeric() || b == b'_');
+        let name = &file[at..name_end];
+        let named = name.first().is_some_and(|b| !b.is_ascii_digit());
+        let assigns = matches!(self.kind, Kind::Assignments | Kind::Declare);
+        let text = std::str::from_utf8(&file[at..end]).unwrap_or_default();
+        self.fails |= text.contains('\r');
+        if named && assigns && file[name_end..end].starts_with(b"=") {
+            if self.readonly && scan.is_ours(name) {
+                // Then it can't be given another value further down, where other readers look for it.
+                scan.unsure(at, false);
+            }
+            let mut end = end;
+            if end == name_end + 1 && file.get(end) == Some(&b'(') {
+                end = group(file, end + 1, b')')?;
+                self.fails |= !matches!(file.get(end), None | Some(b' ' | b'\t' | b'\n' | b';'));
+            }
+            self.bound.push((at..name_end, name_end + 1..end));
+            return Some(end);
+        }
+        if named && file[name_end..end].starts_with(b"+=") {
+            if scan.is_ours(name) {
+                scan.unsure(at, false);
+            }
+            self.bound.push((at..name_end + 1, name_end + 2..end));
+        } else if self.kind != Kind::Assignments {
+            if self.kind == Kind::Takes {
+                scan.forget(&file[at..end]);
+            }
+            self.fails |= self.kind == Kind::Declare && name_end != end && file[at] != b'-';
+        } else if OPEN.contains(&text) {
+            scan.depth += 1;
+            self.fails |= text == "case";
+        } else if BEGIN.contains(&text) || text.starts_with('$') {
+            // What comes after it may be the command.
+        } else if DECLARE.contains(&text) {
+            self.kind = Kind::Declare;
+            self.readonly = text == "readonly";
+        } else {
+            // Assignments before a command are the command's own.
+            self.bound.clear();
+            let takes = TAKES.contains(&text);
+            let leaves = LEAVE.contains(&text);
+            if leaves {
+                scan.unsure(at, false);
+            }
+            scan.depth -= usize::from(CLOSE.contains(&text) && scan.depth > 0);
+            self.fails |= !takes && !leaves && !BUILTIN.contains(&text);
+            self.kind = if takes { Kind::Takes } else { Kind::Builtin };
+        }
+        Some(end)
+    }
 }
 
 /// Where the word ends, or none where a quote in it is never closed. Tells where quotes open.
@@ -202,12 +232,18 @@ pub(super) fn keeps_quotes(file: &[u8], readings: &[Reading]) -> bool {
     if readings[SHELL].live {
         return true;
     }
+    let quoted = |start: &&usize| matches!(file.get(**start), Some(b'\'' | b'"'));
     let mut opened = Vec::new();
     let mut at = 0;
     while at < file.len() {
         at = match file[at] {
             b'#' if at == 0 || matches!(file[at - 1], b' ' | b'\t' | b'\n' | b';') => {
                 line_feed(file, at)
+            }
+            // Quotes mean nothing in what follows.
+            b'<' if file[at..].starts_with(b"<<") => {
+                at = file.len();
+                break;
             }
             b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'<' | b'>' => at + 1,
             _ => match word(file, at, &mut |open| {
@@ -222,6 +258,7 @@ pub(super) fn keeps_quotes(file: &[u8], readings: &[Reading]) -> bool {
         };
     }
     ours.iter()
-        .filter(|&&start| start < at && matches!(file.get(start), Some(b'\'' | b'"')))
-        .all(|start| opened.contains(start))
+        .filter(quoted)
+        .filter(|&&start| start < at)
+        .all(|start| opened.binary_search(start).is_ok())
 }

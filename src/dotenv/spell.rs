@@ -31,6 +31,8 @@ fn bare(value: &[u8]) -> bool {
             // Expanded at the start and after a colon by shells (`=` by zsh), `~` also after `=` by bash.
             b'~' => !matches!(last, None | Some(b':' | b'=')),
             b'=' => !matches!(last, None | Some(b':')),
+            // After `export` bash takes them for alternatives.
+            b'{' | b'}' => false,
             _ => super::readers::inert(byte),
         };
         if !allowed {

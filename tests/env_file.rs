@@ -1,0 +1,819 @@
+//! The file around the `.env` editor, on a real file system: modes, owners, links, rights, races, kills, git.
+//!
+//! What needs another user, other variables or a kill runs in a child: this test binary again, see `helper`.
+#![cfg(unix)]
+
+use llamactl::atomic::{self, Staged};
+use llamactl::dotenv::Binding;
+use llamactl::env_file::{self, Outcome};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const NEW: &str = "LLAMA_CLOUD_API_KEY=llx-new\nLLAMA_CLOUD_BASE_URL=https://api.example.com\nLLAMA_AGENTS_PROJECT_ID=project-1\n";
+
+fn bindings(key: &str) -> [Binding<'_>; 3] {
+    [
+        Binding {
+            name: "LLAMA_CLOUD_API_KEY",
+            value: key,
+        },
+        Binding {
+            name: "LLAMA_CLOUD_BASE_URL",
+            value: "https://api.example.com",
+        },
+        Binding {
+            name: "LLAMA_AGENTS_PROJECT_ID",
+            value: "project-1",
+        },
+    ]
+}
+
+fn write(path: &Path) -> Result<Outcome, String> {
+    env_file::write(path, &bindings("llx-new"), &[]).map_err(|e| e.to_string())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "stands beside what `write` gives")]
+fn changed(warnings: &[String]) -> Result<Outcome, String> {
+    Ok(Outcome {
+        changed: true,
+        warnings: warnings.to_vec(),
+    })
+}
+
+/// A directory whose path has no links in it.
+struct Folder {
+    path: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+fn folder() -> Folder {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().canonicalize().expect("its path");
+    Folder { path, _dir: dir }
+}
+
+impl Folder {
+    fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
+        path
+    }
+
+    /// Name → content, or what else it is.
+    fn list(&self) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(&self.path).expect("the directory");
+        let one = |entry: fs::DirEntry| {
+            let kind = entry.file_type().expect("a type");
+            let text = if kind.is_file() {
+                fs::read_to_string(entry.path()).expect("a text")
+            } else {
+                format!("{kind:?}")
+            };
+            (entry.file_name().to_string_lossy().into_owned(), text)
+        };
+        entries.map(|entry| one(entry.expect("an entry"))).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.list().into_keys().collect()
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").mode() & 0o7777
+}
+
+/// Runs `helper` in a child.
+fn child(task: &str, path: &Path) -> Command {
+    let mut child = Command::new(std::env::current_exe().expect("this binary"));
+    child
+        .args([
+            "--exact",
+            "env_file::helper",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env("HELPER_TASK", task)
+        .env("HELPER_PATH", path)
+        .stdin(Stdio::null());
+    child
+}
+
+/// What the child printed, without what the test harness prints.
+fn say(child: &mut Command) -> String {
+    let output = child.output().expect("the child runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once('@').map(|(_, rest)| rest))
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+#[ignore = "not a test: what the others run in a child"]
+fn helper() {
+    let (Ok(task), Ok(path)) = (std::env::var("HELPER_TASK"), std::env::var("HELPER_PATH")) else {
+        return;
+    };
+    let path = Path::new(&path);
+    if task == "forever" {
+        for turn in 0_u64.. {
+            let key = format!("llx-{turn}-{}", "x".repeat(4000));
+            let _ = env_file::write(path, &bindings(&key), &[]);
+        }
+    }
+    match env_file::write(path, &bindings(&task), &[]) {
+        Ok(outcome) => {
+            println!("@changed: {}", outcome.changed);
+            for warning in outcome.warnings {
+                println!("@warning: {warning}");
+            }
+        }
+        Err(error) => println!("@{}", error.to_string().replace('\n', "\n@")),
+    }
+}
+
+#[test]
+fn a_new_file_is_ours_alone() {
+    let dir = folder();
+    assert_eq!(write(&dir.path(".env")), changed(&[]));
+    assert_eq!(dir.list(), BTreeMap::from([(".env".into(), NEW.into())]));
+    assert_eq!(mode(&dir.path(".env")), 0o600);
+}
+
+#[test]
+fn missing_directories_are_made() {
+    let dir = folder();
+    let path = dir.path("a/b/.env");
+    assert_eq!(write(&path), changed(&[]));
+    assert_eq!(fs::read_to_string(&path).as_deref().ok(), Some(NEW));
+}
+
+#[test]
+fn a_relative_path_needs_no_directory() {
+    // Only that one without a parent is taken for the current directory; cargo's is the package.
+    let outcome = env_file::check(Path::new("no-such-file.env"), &bindings("x"), &[]);
+    assert!(outcome.expect("a check").changed);
+    assert!(!Path::new("no-such-file.env").exists());
+}
+
+#[test]
+fn written_twice_is_written_once() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    assert_eq!(write(&path), changed(&[]));
+    let before = fs::metadata(&path).expect("the file");
+    assert_eq!(
+        write(&path),
+        Ok(Outcome {
+            changed: false,
+            warnings: vec![]
+        })
+    );
+    let after = fs::metadata(&path).expect("the file");
+    let stamp = |m: &fs::Metadata| {
+        (
+            m.ino(),
+            m.mtime(),
+            m.mtime_nsec(),
+            m.ctime(),
+            m.ctime_nsec(),
+        )
+    };
+    assert_eq!(stamp(&before), stamp(&after));
+}
+
+#[test]
+fn a_check_writes_nothing() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    let check = |path: &Path| env_file::check(path, &bindings("llx-new"), &[]).expect("a check");
+    assert!(check(&path).changed);
+    assert!(check(&dir.path("missing/.env")).changed);
+    assert_eq!(
+        dir.list(),
+        BTreeMap::from([(".env".into(), "A=1\n".into())])
+    );
+    write(&path).expect("a write");
+    assert!(!check(&path).changed);
+}
+
+#[test]
+fn the_mode_stays_and_a_wide_one_is_mentioned() {
+    let dir = folder();
+    for (number, (bits, warned)) in [
+        (0o600, false),
+        (0o700, false),
+        (0o640, true),
+        (0o644, true),
+        (0o622, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = dir.file(&format!("{number}.env"), "A=1\n", bits);
+        let shown = path.display();
+        let warning = format!(
+            "other users can read {shown} (mode {bits:03o}); `chmod 600` makes it yours alone"
+        );
+        assert_eq!(
+            write(&path),
+            changed(if warned {
+                std::slice::from_ref(&warning)
+            } else {
+                &[]
+            })
+        );
+        assert_eq!(mode(&path), bits);
+    }
+}
+
+#[test]
+fn attributes_stay() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    let flags = rustix::fs::XattrFlags::empty();
+    if rustix::fs::setxattr(&path, "user.note", b"kept", flags).is_err() {
+        println!("skipped: this file system has no extended attributes");
+        return;
+    }
+    assert_eq!(write(&path), changed(&[]));
+    let mut value = [0_u8; 16];
+    let len = rustix::fs::getxattr(&path, "user.note", &mut value[..]).expect("the attribute");
+    assert_eq!(&value[..len], b"kept");
+}
+
+#[test]
+fn the_owner_stays() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    if std::os::unix::fs::chown(&path, Some(12_345), Some(23_456)).is_err() {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    assert_eq!(write(&path), changed(&[]));
+    let meta = fs::metadata(&path).expect("the file");
+    assert_eq!(
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777),
+        (12_345, 23_456, 0o600)
+    );
+}
+
+/// The same as another user, where we can become one and that one can run this binary.
+fn as_nobody(path: &Path) -> Option<String> {
+    let mut child = child("llx-new", path);
+    child.uid(65_534).gid(65_534);
+    match child.output() {
+        Ok(_) => Some(say(&mut child)),
+        Err(e) => {
+            println!("skipped: can't run as another user: {e}");
+            None
+        }
+    }
+}
+
+#[test]
+fn what_we_may_not_write_stays() {
+    let dir = folder();
+    let ours = dir.path("ours");
+    fs::create_dir(&ours).expect("a directory");
+    fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let env = ours.join(".env");
+    fs::write(&env, "A=1\n").expect("a file");
+    let root = fs::metadata(&env).expect("the file").uid() == 0;
+    let set = |path: &Path, owner: u32, bits: u32| {
+        if root {
+            std::os::unix::fs::chown(path, Some(owner), Some(owner)).expect("an owner");
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("a mode");
+    };
+    let run = || {
+        if root {
+            as_nobody(&env)
+        } else {
+            Some(say(&mut child("llx-new", &env)))
+        }
+    };
+    let shown = env.display();
+    let hint = "hint: run this as the owner of the file and its directory, or choose another file with --env-file";
+    let denied = format!("error: can't write {shown}: Permission denied\n{hint}");
+
+    // A read-only file in a directory that would let us replace it.
+    set(&ours, 65_534, 0o755);
+    set(&env, 65_534, 0o444);
+    let Some(said) = run() else { return };
+    assert_eq!(said, denied);
+    // A file of ours in a directory that does not.
+    set(&env, 65_534, 0o600);
+    set(&ours, 65_534, 0o555);
+    assert_eq!(run(), Some(denied));
+    // No directory for a new file.
+    set(&ours, 65_534, 0o755);
+    if root {
+        // Somebody else's file that all may write: we can't give it back its owner.
+        set(&env, 0, 0o666);
+        let said = run();
+        assert_eq!(
+            said,
+            Some(format!(
+                "error: can't write {shown}: its owner can't be kept\n{hint}"
+            ))
+        );
+    }
+    assert_eq!(fs::read_to_string(&env).as_deref().ok(), Some("A=1\n"));
+    let left: Vec<_> = fs::read_dir(&ours).expect("the directory").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn what_we_may_not_read_is_an_error() {
+    let dir = folder();
+    fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let path = dir.file(".env", "A=1\n", 0o000);
+    let root = fs::metadata(&path).expect("the file").uid() == 0;
+    let said = if root {
+        as_nobody(&path)
+    } else {
+        Some(say(&mut child("llx-new", &path)))
+    };
+    let Some(said) = said else { return };
+    let shown = path.display();
+    assert_eq!(
+        said,
+        format!(
+            "error: can't read {shown}: Permission denied\n\
+             hint: make it readable, or choose another file with --env-file"
+        )
+    );
+}
+
+#[test]
+fn what_is_no_file_is_an_error() {
+    let dir = folder();
+    let fifo = dir.path("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
+    assert!(made.success());
+    let socket = dir.path("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    symlink(&fifo, dir.path("to-fifo")).expect("a link");
+    symlink("loop-b", dir.path("loop-a")).expect("a link");
+    symlink("loop-a", dir.path("loop-b")).expect("a link");
+    dir.file("plain", "", 0o600);
+    for (path, reason) in [
+        (dir.path.clone(), "it is a directory"),
+        (dir.path("new/"), "it is a directory"),
+        (dir.path(".."), "it is a directory"),
+        (PathBuf::from("/"), "it is a directory"),
+        (fifo.clone(), "it is not a regular file"),
+        (dir.path("to-fifo"), "it is not a regular file"),
+        (socket, "it is not a regular file"),
+        (PathBuf::from("/dev/full"), "it is not a regular file"),
+        (PathBuf::from("/dev/null"), "it is not a regular file"),
+        (dir.path("loop-a"), "Too many levels of symbolic links"),
+        (dir.path("plain/.env"), "Not a directory"),
+    ] {
+        let want = format!(
+            "error: can't edit {}: {reason}\n\
+             hint: name a file with --env-file, or print the variables with `--env-file -`",
+            path.display()
+        );
+        assert_eq!(write(&path), Err(want.clone()));
+        assert_eq!(
+            env_file::check(&path, &bindings("x"), &[]).map_err(|e| e.to_string()),
+            Err(want)
+        );
+    }
+    assert!(fs::metadata(&fifo).expect("the fifo").file_type().is_fifo());
+    assert!(fs::metadata("/dev/full").is_ok_and(|m| m.file_type().is_char_device()));
+}
+
+#[test]
+fn an_empty_path_is_an_error() {
+    let want = "error: the name of the file is empty\nhint: name a file with --env-file";
+    assert_eq!(write(Path::new("")), Err(want.into()));
+}
+
+#[test]
+fn links_stay_links() {
+    let dir = folder();
+    let real = dir.file("real", "A=1\n", 0o600);
+    symlink("real", dir.path("link")).expect("a link");
+    symlink("link", dir.path("link-to-link")).expect("a link");
+    assert_eq!(write(&dir.path("link-to-link")), changed(&[]));
+    assert_eq!(fs::read_to_string(&real).ok(), Some(format!("A=1\n{NEW}")));
+    assert_eq!(
+        fs::read_link(dir.path("link-to-link")).ok(),
+        Some("link".into())
+    );
+    assert_eq!(fs::read_link(dir.path("link")).ok(), Some("real".into()));
+    assert_eq!(dir.names(), ["link", "link-to-link", "real"]);
+}
+
+#[test]
+fn a_dangling_link_is_created_through() {
+    let dir = folder();
+    symlink("sub/real", dir.path("link")).expect("a link");
+    assert_eq!(write(&dir.path("link")), changed(&[]));
+    assert_eq!(
+        fs::read_to_string(dir.path("sub/real")).as_deref().ok(),
+        Some(NEW)
+    );
+    assert_eq!(mode(&dir.path("sub/real")), 0o600);
+    assert!(dir.path("link").is_symlink());
+}
+
+#[test]
+fn a_link_to_elsewhere_is_mentioned() {
+    let (dir, other) = (folder(), folder());
+    let real = other.file("real", "A=1\n", 0o600);
+    let (link, dangling) = (dir.path(".env"), dir.path("dangling"));
+    symlink(&real, &link).expect("a link");
+    symlink(other.path("new"), &dangling).expect("a link");
+    for (link, real) in [(link, real), (dangling, other.path("new"))] {
+        let warning = format!("{} is a link to {}", link.display(), real.display());
+        assert_eq!(write(&link), changed(&[warning]));
+        assert!(fs::read_to_string(&real).expect("the file").ends_with(NEW));
+    }
+    assert_eq!(other.names(), ["new", "real"]);
+}
+
+#[test]
+fn other_names_keep_the_old_content() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    fs::hard_link(&path, dir.path("other")).expect("a link");
+    let warning = format!(
+        "{} has other names (hard links), which keep the old content",
+        path.display()
+    );
+    assert_eq!(write(&path), changed(&[warning]));
+    assert_eq!(
+        fs::read_to_string(dir.path("other")).as_deref().ok(),
+        Some("A=1\n")
+    );
+    assert_eq!(
+        write(&path),
+        Ok(Outcome {
+            changed: false,
+            warnings: vec![]
+        })
+    );
+}
+
+#[test]
+fn refusals_name_the_file_and_the_line() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\nB=\"x\n", 0o600);
+    let shown = path.display();
+    assert_eq!(
+        write(&path),
+        Err(format!(
+            "error: {shown}, line 2: a quote is opened and never closed\nhint: close it, then run this again"
+        ))
+    );
+    let path = dir.file("two", "A=1; LLAMA_CLOUD_API_KEY=secret; B=2\n", 0o600);
+    let shown = path.display();
+    assert_eq!(
+        write(&path),
+        Err(format!(
+            "error: {shown}, line 1: readers of .env files disagree about what is assigned here\n\
+             hint: put the values around this line in quotes, one assignment on a line, then run this again"
+        ))
+    );
+    let error = env_file::write(&path, &bindings("secret\\"), &[]).map_err(|e| e.to_string());
+    assert_eq!(
+        error,
+        Err(format!(
+            "error: {shown}: the value of LLAMA_CLOUD_API_KEY can't be written so that every reader gets it back\n\
+             hint: `llamactl auth exec -- COMMAND` hands it on without a file"
+        ))
+    );
+    assert_eq!(dir.names(), [".env", "two"]);
+}
+
+#[test]
+fn a_forbidden_name_is_refused() {
+    let dir = folder();
+    let path = dir.file(".env", "LLAMA_CLOUD_API_KEY=left\n", 0o600);
+    let two = &bindings("")[1..];
+    let run = || env_file::write(&path, two, &["LLAMA_CLOUD_API_KEY"]).map_err(|e| e.to_string());
+    let shown = path.display();
+    assert_eq!(
+        run(),
+        Err(format!(
+            "error: {shown} assigns LLAMA_CLOUD_API_KEY, which this profile does not have\n\
+             hint: remove that line, so that the key is not sent to another address"
+        ))
+    );
+    assert_eq!(
+        fs::read_to_string(&path).as_deref().ok(),
+        Some("LLAMA_CLOUD_API_KEY=left\n")
+    );
+    fs::write(&path, "# LLAMA_CLOUD_API_KEY=left\nLLAMA_CLOUD_API_KEY=\n").expect("a file");
+    assert_eq!(run(), changed(&[]));
+}
+
+#[test]
+fn control_characters_in_a_path_stay_in_one_line() {
+    let dir = folder();
+    let path = dir.path("a\nb");
+    fs::create_dir(&path).expect("a directory");
+    let error = write(&path).expect_err("a directory");
+    assert_eq!(error.lines().count(), 2, "{error}");
+}
+
+#[test]
+fn long_names() {
+    let dir = folder();
+    for len in [200, 240, 250, 255] {
+        let path = dir.path(&"x".repeat(len));
+        assert_eq!(write(&path), changed(&[]));
+        assert_eq!(
+            env_file::write(&path, &bindings("b"), &[]).map(|o| o.changed),
+            Ok(true)
+        );
+        let long = dir.path(&"é".repeat(len / 2));
+        assert_eq!(write(&long), changed(&[]));
+        fs::remove_file(long).expect("it is there");
+    }
+    assert_eq!(dir.names().len(), 4);
+}
+
+#[test]
+fn only_what_the_dead_left_is_swept() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    dir.file(".env.abcd1234.tmp", "stale", 0o600);
+    dir.file(".env.abc.tmp", "somebody's", 0o600);
+    dir.file(".env.local.abcd1234.tmp", "another file's", 0o600);
+    dir.file(".env.abcd123-.tmp", "somebody's", 0o600);
+    fs::create_dir(dir.path(".env.dirdirdi.tmp")).expect("a directory");
+    symlink("nowhere", dir.path(".env.linklink.tmp")).expect("a link");
+    let live = Staged::new(&path, b"live", None).expect("a writer");
+    assert_eq!(write(&path), changed(&[]));
+    let left = dir.names();
+    assert!(!left.contains(&".env.abcd1234.tmp".into()), "{left:?}");
+    assert_eq!(left.len(), 7, "{left:?}");
+    live.commit().expect("the writer was left alone");
+    assert_eq!(fs::read_to_string(&path).as_deref().ok(), Some("live"));
+    assert_eq!(dir.names().len(), 6);
+}
+
+#[test]
+fn a_staged_file_that_is_dropped_leaves_nothing() {
+    let dir = folder();
+    drop(Staged::new(&dir.path(".env"), b"x", None).expect("a writer"));
+    assert!(dir.names().is_empty());
+    atomic::sweep(&dir.path("no/such/.env"));
+}
+
+#[test]
+fn a_key_is_never_in_a_file_that_others_can_read() {
+    let dir = folder();
+    let path = dir.path(".env");
+    let staged = Staged::new(&path, b"key", None).expect("a writer");
+    let names = dir.names();
+    assert_eq!(names.len(), 1);
+    assert!(
+        names[0].starts_with(".env.") && names[0].strip_suffix(".tmp").is_some(),
+        "{names:?}"
+    );
+    assert_eq!(mode(&dir.path(&names[0])), 0o600);
+    staged.commit_new().expect("its place is free");
+    let again = Staged::new(&path, b"other", None).expect("a writer");
+    let taken = again.commit_new().expect_err("its place is taken");
+    assert_eq!(taken.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(dir.list(), BTreeMap::from([(".env".into(), "key".into())]));
+}
+
+/// Whole, and one of the two.
+#[test]
+fn writers_at_once() {
+    let dir = folder();
+    let path = dir.file(".env", &"# filler\n".repeat(2000), 0o600);
+    for round in 0..40 {
+        let keys: Vec<String> = (0..4)
+            .map(|writer| format!("llx-{round}-{writer}"))
+            .collect();
+        std::thread::scope(|scope| {
+            for key in &keys {
+                scope.spawn(|| {
+                    match env_file::write(&path, &bindings(key), &[]) {
+                        Ok(_) => {}
+                        // The others were quicker three times.
+                        Err(e) => assert!(
+                            e.message.ends_with("keeps changing while it is edited"),
+                            "{e}"
+                        ),
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(&path).expect("the file");
+        let whole = |key: &String| {
+            text == format!(
+                "{}{}",
+                "# filler\n".repeat(2000),
+                NEW.replace("llx-new", key)
+            )
+        };
+        assert!(keys.iter().any(whole), "{}", &text[text.len() - 200..]);
+        assert_eq!(dir.names(), [".env"]);
+    }
+}
+
+/// What somebody else adds while we write is not lost: it is in the file that we read again.
+#[test]
+fn a_file_that_changes_under_us_is_read_again() {
+    let dir = folder();
+    let path = dir.file(".env", "", 0o600);
+    let end = Instant::now() + Duration::from_secs(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut turn = 0;
+            while Instant::now() < end {
+                turn += 1;
+                let key = format!("llx-{turn}");
+                let _ = env_file::write(&path, &bindings(&key), &[]);
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        });
+        let mut added = Vec::new();
+        while Instant::now() < end {
+            // An editor that saves in place, with what it finds at that moment.
+            let line = format!("LINE_{}=1\n", added.len());
+            if let Ok(mut file) = File::options().append(true).open(&path) {
+                let ino = file.metadata().map(|m| m.ino()).ok();
+                let written = file.write_all(line.as_bytes()).is_ok();
+                // Replaced between the two: that was written into the old file, which nobody can prevent.
+                if written && ino == fs::metadata(&path).map(|m| m.ino()).ok() {
+                    added.push(line);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let text = fs::read_to_string(&path).expect("the file");
+        let lost = added
+            .iter()
+            .filter(|line| !text.contains(line.as_str()))
+            .count();
+        // Between the last look and the rename there is a moment that no file system closes.
+        assert!(
+            lost <= 1 + added.len() / 20,
+            "{lost} of {} lost",
+            added.len()
+        );
+    });
+}
+
+/// The old file or a new one, and nothing left beside it once the next run is through.
+#[test]
+fn killed_at_any_moment() {
+    let dir = folder();
+    let filler = "# filler\n".repeat(500);
+    let path = dir.file(".env", &filler, 0o600);
+    let mut writing = 0;
+    for round in 0..100_u64 {
+        let before = fs::metadata(&path).expect("the file").ino();
+        let mut child = child("forever", &path);
+        let mut child = child.stdout(Stdio::null()).spawn().expect("the child runs");
+        // From its first write on it does nothing else.
+        let end = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < end && fs::metadata(&path).is_ok_and(|now| now.ino() == before) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(Duration::from_micros((round * 7919) % 9000));
+        child.kill().expect("a kill");
+        child.wait().expect("its end");
+        let text = fs::read_to_string(&path).expect("the file");
+        let rest = text.strip_prefix(&filler).expect("what was there");
+        if !rest.is_empty() {
+            let key = rest
+                .strip_prefix("LLAMA_CLOUD_API_KEY=")
+                .and_then(|r| r.split_once('\n'));
+            let (key, rest) = key.expect("a whole line");
+            assert!(
+                key.ends_with(&"x".repeat(4000)) || key == format!("after-{}", round - 1),
+                "{key}"
+            );
+            writing += u64::from(key.len() > 4000);
+            assert_eq!(rest, NEW.split_once('\n').expect("lines").1);
+        }
+        let key = format!("after-{round}");
+        env_file::write(&path, &bindings(&key), &[]).expect("the next run");
+        assert_eq!(dir.names(), [".env"]);
+    }
+    assert!(writing > 50, "the child never got to write: {writing}");
+}
+
+fn git(dir: &Path, args: &[&str]) -> bool {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
+        .args(args)
+        .current_dir(dir);
+    git.stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[test]
+fn git_is_asked() {
+    let dir = folder();
+    if !git(&dir.path, &["init", "--quiet"]) {
+        println!("skipped: no git");
+        return;
+    }
+    let marker = dir.path("RUN");
+    let script = dir.file(
+        "script",
+        &format!("#!/bin/sh\n: > {}\n", marker.display()),
+        0o700,
+    );
+    let script = script.to_str().expect("text");
+    for name in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.pager",
+        "core.editor",
+        "filter.x.clean",
+    ] {
+        assert!(git(&dir.path, &["config", name, script]));
+    }
+    for hook in ["post-index-change", "pre-commit", "fsmonitor-watchman"] {
+        fs::create_dir_all(dir.path(".git/hooks")).expect("a directory");
+        dir.file(
+            &format!(".git/hooks/{hook}"),
+            &format!("#!/bin/sh\n: > {}\n", marker.display()),
+            0o700,
+        );
+    }
+    let path = dir.path(".env");
+    let shown = path.display();
+    let tracked = format!("{shown} is tracked by git: the key can end up in a commit");
+    let open = format!(
+        "{shown} is not ignored by git: add it to .gitignore, or the key can end up in a commit"
+    );
+
+    assert_eq!(write(&path), changed(std::slice::from_ref(&open)));
+    let check = |key| env_file::check(&path, &bindings(key), &[]).map_err(|e| e.to_string());
+    assert_eq!(
+        check("llx-new"),
+        Ok(Outcome {
+            changed: false,
+            warnings: vec![open.clone()]
+        })
+    );
+    // Variables that would point git elsewhere.
+    let said = say(child("other", &path)
+        .env("GIT_DIR", "/nonexistent")
+        .env("GIT_WORK_TREE", "/"));
+    assert_eq!(said, format!("changed: true\nwarning: {open}"));
+    fs::write(dir.path(".gitignore"), ".env\n").expect("a file");
+    assert_eq!(
+        check("other"),
+        Ok(Outcome {
+            changed: false,
+            warnings: vec![]
+        })
+    );
+    assert!(git(
+        &dir.path,
+        &["-c", "core.fsmonitor=false", "add", "-f", ".env"]
+    ));
+    let _ = fs::remove_file(&marker);
+    assert_eq!(
+        check("other"),
+        Ok(Outcome {
+            changed: false,
+            warnings: vec![tracked]
+        })
+    );
+    // About the real file, not the link to it.
+    let outside = folder();
+    let link = outside.path("link");
+    symlink(&path, &link).expect("a link");
+    let warnings = env_file::check(&link, &bindings("other"), &[])
+        .expect("a check")
+        .warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    // No git, no warning.
+    assert_eq!(
+        say(child("other", &path).env("PATH", "/nonexistent")),
+        "changed: false"
+    );
+    assert!(!marker.exists(), "the repository ran something");
+}
