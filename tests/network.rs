@@ -1,6 +1,9 @@
 //! The way to a server: connections, retries, time, redirects, sizes, proxies, certificates, and what of it is shown.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use crate::support::secrets::KEY;
@@ -715,16 +718,26 @@ fn certificates_that_can_t_be_used_are_named() {
 
 #[test]
 fn https_to_what_does_not_speak_it() {
-    let server = Server::start(|_| Reply::json(200, EMPTY));
-    let url = server.url().replace("http:", "https:");
+    // As web servers do: a word in the open, at once, whatever comes.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
+    let url = format!("https://{}", listener.local_addr().expect("its address"));
     let sandbox = Sandbox::new().signed_in(&url);
     sandbox.replace(&url, "[SERVER]");
     sandbox.write("ca.pem", Authority::new().pem());
     sandbox.set_env("SSL_CERT_FILE", "ca.pem");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
     list(&sandbox)
         .code(3)
-        .stderr_has("error: ")
-        .stderr_has("[SERVER]")
+        .stderr(
+            "
+            error: no safe connection to [SERVER]: it does not speak TLS
+            hint: a private authority's certificate goes into SSL_CERT_FILE
+            ",
+        )
         .run();
 }
 
