@@ -36,7 +36,7 @@ impl App {
     /// # Errors
     /// As [`resolve`].
     pub fn credentials(&self, ask: &Ask) -> Result<Credentials> {
-        self.choose(ask, &Given::read(self.vars)?)
+        self.choose(ask, &Given::read(self.vars, ask)?)
     }
 
     /// The same for commands that manage what is stored: from the profile alone.

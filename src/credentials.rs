@@ -95,17 +95,21 @@ pub struct Credentials {
 }
 
 impl Given {
-    /// Reads the variables.
+    /// Reads the variables. Where a profile is named on the line none of them counts, and one that is no text is no error.
     ///
     /// # Errors
     /// Usage, where one is not UTF-8.
-    pub fn read(vars: Vars) -> Result<Given> {
+    pub fn read(vars: Vars, ask: &Ask) -> Result<Given> {
+        let text = |name: &str| match (vars.text(name), ask.profile) {
+            (Err(_), Some(_)) => Ok(None),
+            (read, _) => read,
+        };
         Ok(Given {
-            key: vars.text(vars::API_KEY)?,
-            project: vars.text(vars::PROJECT)?,
-            base_url: vars.text(vars::BASE_URL)?,
-            use_profile: vars.text(vars::USE_PROFILE)?,
-            profile: vars.text(vars::PROFILE)?,
+            key: text(vars::API_KEY)?,
+            project: text(vars::PROJECT)?,
+            base_url: text(vars::BASE_URL)?,
+            use_profile: text(vars::USE_PROFILE)?,
+            profile: text(vars::PROFILE)?,
         })
     }
 

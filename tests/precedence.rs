@@ -1,6 +1,9 @@
 //! Which key, project and server a command uses: a flag beats a variable beats the profile. Every command that talks to a
 //! server or hands credentials on, and those that must not care.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use pretty_assertions::assert_eq;
 
 use crate::support::secrets::{KEY, OTHER_KEY, TWIN_KEY};
@@ -392,6 +395,23 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         variables.push((name, value));
         check(&scene, &all(&[], &variables, (REFUSED, said)));
         check(&scene, &all(&["--profile", "work"], &variables, (WORK, "")));
+    }
+    for name in [K.0, P.0, B.0, "LLAMA_CLOUD_USE_PROFILE", "LLAMACTL_PROFILE"] {
+        let run = |line: &str| {
+            let run = scene.sandbox.cmd(line).may_show_keys();
+            run.env(name, OsStr::from_bytes(b"\xff"))
+        };
+        let said = format!("error: the variable {name} is not UTF-8\n");
+        for command in HANDOVER.iter().chain(&NO_PROJECT).chain(&PROJECT) {
+            run(command).code(2).stderr(&said).run();
+            if let Some((words, rest)) = command.split_once(" -- ") {
+                run(&format!("{words} --profile work -- {rest}"))
+            } else {
+                run(&format!("{command} --profile work"))
+            }
+            .any_stdout()
+            .run();
+        }
     }
     for (flag, value, said) in [
         (

@@ -215,7 +215,7 @@ fn nobody(app: &App, ask: &Ask) -> Result<Report> {
             ("auth_type", None),
             ("key", None),
         ],
-        shadowed: Given::read(app.vars)?.shown(),
+        shadowed: Given::read(app.vars, ask)?.shown(),
     })
 }
 
