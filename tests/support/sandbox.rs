@@ -2,8 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
@@ -181,8 +183,18 @@ impl Sandbox {
     /// Puts a shell script into the only directory of `PATH`: a browser, a `git`.
     pub fn program(&self, name: &str, script: &str) -> PathBuf {
         let path = self.root().join("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+        // By a process of its own: were the file open here, a program that another test starts just now would inherit
+        // that, and until it runs this one could not be run ("Text file busy").
+        let mut writer = Command::new("/bin/sh")
+            .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut stdin = writer.stdin.take().expect("a pipe");
+        write!(stdin, "#!/bin/sh\n{script}\n").expect("a script");
+        drop(stdin);
+        assert!(writer.wait().expect("the shell's end").success());
         path
     }
 
