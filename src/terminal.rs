@@ -58,7 +58,8 @@ impl Line {
         if self.live {
             let width = text.chars().count();
             let mut err = io::stderr().lock();
-            let _ = write!(err, "\r{text:<before$}", before = self.width);
+            let line = format!("\r{text:<before$}", before = self.width);
+            let _ = err.write_all(line.as_bytes());
             let _ = err.flush();
             self.width = width;
         }

@@ -1,7 +1,8 @@
 //! What an ended access token, a refused key and a refused token come to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::login::{Setup, setup};
@@ -39,6 +40,8 @@ fn bearers(setup: &Setup) -> Vec<String> {
         .collect()
 }
 
+/// Where an answer of the provider goes first.
+const SPOOL: &str = ".config/llamactl/profiles.json.refresh";
 const MINTED: &str = "llx-minted000000000000000001";
 
 #[test]
@@ -93,10 +96,24 @@ fn a_token_refused_before_its_time_is_refreshed_once() {
     assert_eq!(setup.provider.script().refreshes, 2);
 }
 
+/// Makes the stored access token one that has ended.
+fn let_it_end(setup: &Setup) {
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    let mut store = setup.sandbox.json_home(&path);
+    store["environments"][0]["profiles"][0]["oidc"]["access_token_expires"] = json!(1);
+    setup.sandbox.write(path, store.to_string());
+}
+
 #[test]
 fn eight_at_once_refresh_once() {
+    let setup = signed_in(false);
     for round in 1..=20 {
-        let setup = signed_in(true);
+        let_it_end(&setup);
+        setup
+            .plane
+            .world()
+            .keys
+            .insert(format!("access-{}", round + 1), json!({}));
         let outputs = parallel(8, |_| {
             setup
                 .sandbox
@@ -106,7 +123,7 @@ fn eight_at_once_refresh_once() {
                 .run()
         });
         assert!(outputs.iter().all(|output| output.exit == Exit::Code(0)));
-        assert_eq!(setup.provider.script().refreshes, 1, "round {round}");
+        assert_eq!(setup.provider.script().refreshes, round, "round {round}");
         let token = setup.provider.script().refresh_token();
         assert_eq!(setup.stored()["oidc"]["refresh_token"], token.as_str());
     }
@@ -197,7 +214,7 @@ fn a_refresh_that_fails_changes_nothing() {
             setup
                 .sandbox
                 .home()
-                .join(".config/llamactl/profiles.json.room")
+                .join(".config/llamactl/profiles.json.refresh")
         )
     );
 }
@@ -206,14 +223,14 @@ fn a_refresh_that_fails_changes_nothing() {
 fn nothing_is_asked_for_that_can_not_be_stored() {
     let setup = signed_in(true);
     let directory = setup.sandbox.home().join(".config/llamactl");
-    std::fs::create_dir(directory.join("profiles.json.room")).unwrap();
+    std::fs::create_dir(directory.join("profiles.json.refresh")).unwrap();
     setup
         .sandbox
         .cmd("projects get")
         .code(1)
         .stderr_has("error: the login can't be refreshed, because its new tokens can't be stored: ")
         .run();
-    std::fs::remove_dir(directory.join("profiles.json.room")).unwrap();
+    std::fs::remove_dir(directory.join("profiles.json.refresh")).unwrap();
     let store = setup.store();
     setup.sandbox.write(
         directory.join("profiles.json"),
@@ -235,7 +252,7 @@ fn a_room_left_by_a_kill_is_taken_over() {
     let room = setup
         .sandbox
         .home()
-        .join(".config/llamactl/profiles.json.room");
+        .join(".config/llamactl/profiles.json.refresh");
     setup.sandbox.write(&room, "left");
     setup
         .sandbox
@@ -244,6 +261,143 @@ fn a_room_left_by_a_kill_is_taken_over() {
         .any_stderr()
         .run();
     assert!(!setup.sandbox.exists(&room));
+}
+
+/// What a process leaves that is killed after the answer came and before the store is written.
+fn leave_answer(setup: &Setup) {
+    let mut login = setup.stored()["oidc"].clone();
+    login["access_token"] = json!("access-2");
+    login["refresh_token"] = json!("refresh-2");
+    login["access_token_expires"] = json!(9_999_999_999_u64);
+    let kept = json!({"spent": "refresh-1", "login": login}).to_string();
+    let path = setup.sandbox.home().join(SPOOL);
+    setup
+        .sandbox
+        .write(path, [kept.as_bytes(), &[7; 99]].concat());
+}
+
+#[test]
+fn an_answer_left_by_a_kill_is_taken_over() {
+    let setup = signed_in(true);
+    leave_answer(&setup);
+    let asked = setup.provider.server().requests().len();
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    assert_eq!(bearers(&setup), [MINTED, "access-2"]);
+    assert_eq!(setup.provider.server().requests().len(), asked);
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
+    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+
+    let setup = signed_in(true);
+    leave_answer(&setup);
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .any_stderr()
+        .run();
+    assert_eq!(setup.provider.script().revoked, ["refresh-2"]);
+    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+}
+
+#[test]
+fn a_store_that_breaks_meanwhile_does_not_lose_the_answer() {
+    let setup = signed_in(true);
+    let gate = Gate::default();
+    setup.provider.script().gate = Some(gate.clone());
+    let before = setup.provider.server().requests().len();
+    let run = setup.sandbox.cmd("projects get").code(1);
+    let running = run
+        .stderr_has("hint: the login's new tokens are kept")
+        .spawn();
+    setup.provider.server().wait_for_requests(before + 2);
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    let store = setup.store();
+    setup.sandbox.write(&path, "broken");
+    gate.open();
+    running.wait();
+    setup.sandbox.write(&path, store);
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .stderr(REFUSED)
+        .run();
+    assert_eq!(setup.provider.script().refreshes, 1);
+    assert_eq!(bearers(&setup).last().unwrap(), "access-2");
+}
+
+#[test]
+fn a_signal_does_not_come_between_answer_and_store() {
+    let setup = signed_in(true);
+    let gate = Gate::default();
+    setup.provider.script().gate = Some(gate.clone());
+    let before = setup.provider.server().requests().len();
+    let run = setup.sandbox.cmd("projects get").code(130).any_stderr();
+    let mut running = run.spawn();
+    setup.provider.server().wait_for_requests(before + 2);
+    running.signal(Signal::INT);
+    running.wait_for_stderr("stopping");
+    gate.open();
+    running.wait();
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
+}
+
+/// Measures how often `kill -9` loses a login. Not a test: no number would be right on every machine.
+#[test]
+#[ignore = "a measurement; run it with --ignored --nocapture"]
+fn measure_kills_between_answer_and_write() {
+    const ROUNDS: u64 = 200;
+    let setup = signed_in(false);
+    let accept_next = || {
+        let current = setup.provider.script().refresh_token();
+        let number: u64 = current["refresh-".len()..].parse().unwrap();
+        for next in number + 1..number + 3 {
+            let token = format!("access-{next}");
+            setup.plane.world().keys.insert(token, json!({}));
+        }
+    };
+    let (mut before, mut lost, mut saved) = (0, Vec::new(), 0);
+    for round in 0..ROUNDS {
+        let_it_end(&setup);
+        accept_next();
+        let refreshed = setup.provider.script().refreshes;
+        let asked = setup.provider.server().requests().len();
+        let mut running = setup.sandbox.cmd("projects get").anything().spawn();
+        setup.provider.server().wait_for_requests(asked + 2);
+        let delay = Duration::from_micros(round % 20 * 250);
+        let start = Instant::now();
+        while start.elapsed() < delay {
+            std::hint::spin_loop();
+        }
+        running.kill();
+        drop(running);
+        let output = setup.sandbox.cmd("projects get").anything().run();
+        match output.exit {
+            Exit::Code(0) if setup.provider.script().refreshes == refreshed + 1 => saved += 1,
+            Exit::Code(0) => before += 1,
+            _ => {
+                lost.push(delay.as_micros());
+                accept_next();
+                setup.log_in();
+                setup
+                    .plane
+                    .world()
+                    .keys
+                    .retain(|key, _| !key.starts_with("llx-"));
+            }
+        }
+    }
+    lost.sort_unstable();
+    let latest = lost.last();
+    println!(
+        "{ROUNDS} kills, 0 to 5 ms after the request came in: {before} without consequence, {saved} saved, {} lost, \
+        the last of them {latest:?} µs after the request",
+        lost.len()
+    );
 }
 
 #[test]

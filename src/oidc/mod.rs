@@ -1,13 +1,14 @@
 //! Browser login: OpenID Connect by the device authorization grant.
 //!
 //! `discovery` finds the provider, `device` waits for the person in the browser (RFC 8628), `id_token` checks who it was,
-//! `refresh` keeps the login alive. Each decides as a function of what came in and the time; requests are made at the
-//! edges, through `http`. Nothing here knows a command.
+//! `refresh` keeps the login alive and `spool` the provider's answer. Each decides as a function of what came in and the
+//! time; requests are made at the edges, through `http`. Nothing here knows a command.
 
 pub mod device;
 pub mod discovery;
 pub mod id_token;
 pub mod refresh;
+pub mod spool;
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -2,17 +2,16 @@
 //!
 //! Most providers give a new refresh token with every answer and end the login where an old one comes again. So one
 //! process at a time asks, under a lock of its own; it looks first whether another one has asked already; there is room
-//! on the disk for the answer before the question goes out; and the answer is stored before it is used. What is left is
-//! the moment between the provider's answer and the store's `rename`: a process that is killed there takes the only copy
-//! of the new token with it.
+//! on the disk for the answer before the question goes out ([`spool`]); and the answer is stored before it is used. What
+//! is left is the moment in which the answer is on its way from the provider to our disk: who is killed then takes the only
+//! copy of the new token with it.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::device::post;
 use super::discovery::Provider;
+use super::spool::{self, Kept, Spool};
 use super::{Refusal, Tokens, unusable};
 use crate::address::ApiUrl;
 use crate::app::App;
@@ -20,16 +19,13 @@ use crate::atomic;
 use crate::error::{Error, Result, os_reason};
 use crate::lock::{self, Lock};
 use crate::output::plain;
-use crate::store::{Login, Profile, Store, StoreFile};
+use crate::signals;
+use crate::store::{Login, Store, StoreFile};
 
 /// An access token that ends within so many seconds has ended: the request it is for takes time, too.
 const SOON: u64 = 30;
-/// More than the tokens of an answer take in the store: 16 KiB each, escaped.
-const ROOM: usize = 128 * 1024;
 /// How often the lock is waited for, 10 seconds each: another process may be waiting for the provider.
 const LOCK_TRIES: u32 = 7;
-/// How often the answer is tried to be stored: there is no second copy of it.
-const STORE_TRIES: u32 = 5;
 
 /// Which login is meant.
 #[derive(Clone, Copy, Debug)]
@@ -68,73 +64,119 @@ pub fn fresh(app: &mut App, whose: Whose, login: &Login) -> Result<Login> {
 pub fn renew(app: &mut App, whose: Whose, seen: &Login) -> Result<Login> {
     let file = StoreFile::locate(app.vars)?;
     let real = atomic::follow_links(file.path()).map_err(|e| unready(&e))?;
-    let _lock = take(&beside(&real, ".refresh.lock"))?;
+    let _lock = take(&lock_beside(&real))?;
+    settle(app, &real)?;
     let store = file.read()?.store;
-    let login = stored(&store, whose, seen)?.clone();
+    let mut login = stored(&store, whose, seen)?.clone();
     let is_newer = login.access_token != seen.access_token;
     if is_newer && !has_ended(&login, app.clock.now()) {
         return Ok(login);
     }
-    let Some(refresh_token) = &login.refresh_token else {
+    let Some(spent) = login.refresh_token.clone() else {
         return Err(over(whose, "has ended"));
     };
     store.writable(file.path())?;
     let provider = Provider::read(&mut app.http, &login.discovery_url)?;
-    let room = Room::make(&real).map_err(|e| unready(&e))?;
-    // Cut short by our own impatience, the answer would be lost.
+    let mut spool = Spool::prepare(&real).map_err(|e| unready(&e))?;
+    // From here on a Ctrl-C waits: it must not come between the provider and the disk.
+    let _deferred = signals::defer();
+    // Cut short by our own impatience, the answer would be lost, too.
     app.http.restart_clock();
+    let tokens = match ask(app, whose, &provider, &login.client_id, spent.expose()) {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            spool.discard();
+            return Err(error);
+        }
+    };
+    put(&mut login, &tokens, app.clock.now());
+    let kept = Kept { spent, login };
+    let written = spool.keep(&kept);
+    let outcome = store_kept(app, &kept);
+    match (outcome, written) {
+        (Ok(is_there), _) => {
+            spool.discard();
+            is_there.then_some(kept.login).ok_or_else(|| gone(whose))
+        }
+        (Err(error), Ok(())) => {
+            Err(error
+                .hint("the login's new tokens are kept beside that file; mend it and try again"))
+        }
+        (Err(error), Err(_)) => {
+            spool.discard();
+            Err(error.hint("the login's new tokens are lost; mend that, then log in again: `llamactl auth login`"))
+        }
+    }
+}
+
+/// Asks the provider, once.
+fn ask(
+    app: &mut App,
+    whose: Whose,
+    provider: &Provider,
+    client_id: &str,
+    refresh_token: &str,
+) -> Result<Tokens> {
     let form = [
         ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token.expose()),
-        ("client_id", &login.client_id),
+        ("refresh_token", refresh_token),
+        ("client_id", client_id),
     ];
     let response =
         post(&mut app.http, &provider.token_endpoint, &form).map_err(|failure| failure.error)?;
-    let tokens = match Tokens::parse(&response.body) {
-        Some(tokens) if response.status == 200 => tokens,
-        _ => {
-            let refusal = Refusal::parse(&response.body);
-            return match refusal {
-                Some(no) if no.code == "invalid_grant" => Err(over(
-                    whose,
-                    &format!("was ended by the provider: {}", no.said),
-                )),
-                _ => Err(unusable("the request for a new access token", &response)),
-            };
-        }
-    };
-    let now = app.clock.now();
-    drop(room);
-    save(app, whose, &login, &tokens, now)
+    match (
+        Tokens::parse(&response.body),
+        Refusal::parse(&response.body),
+    ) {
+        (Some(tokens), _) if response.status == 200 => Ok(tokens),
+        (_, Some(no)) if no.code == "invalid_grant" => Err(over(
+            whose,
+            &format!("was ended by the provider: {}", no.said),
+        )),
+        _ => Err(unusable("the request for a new access token", &response)),
+    }
 }
 
-/// Stores the answer, which is the only copy of a rotated token.
-fn save(app: &App, whose: Whose, old: &Login, tokens: &Tokens, now: u64) -> Result<Login> {
-    let mut tried = 0;
-    loop {
-        let stored = app.change_profiles(|store| {
-            let profile = store
-                .environment_mut(whose.url)
-                .profile_mut(whose.profile)
-                .and_then(|profile| profile.oidc.as_mut())
-                .filter(|login| is_same(login, old));
-            let Some(login) = profile else {
-                return Err(gone(whose));
-            };
-            put(login, tokens, now);
-            Ok(login.clone())
-        });
-        tried += 1;
-        match stored {
-            Err(_) if tried < STORE_TRIES => app.clock.sleep(Duration::from_millis(200)),
-            Err(error) => {
-                return Err(error.hint(
-                    "the login's new tokens could not be stored; mend that, then log in again: `llamactl auth login`",
-                ));
-            }
-            done => return done,
-        }
+/// Puts what another process got, but could not store any more, into the store.
+///
+/// # Errors
+/// Failed, where the store can't be written.
+pub fn recover(app: &App) -> Result<()> {
+    let file = StoreFile::locate(app.vars)?;
+    let real = atomic::follow_links(file.path()).map_err(|e| unready(&e))?;
+    if !spool::beside(&real).exists() {
+        return Ok(());
     }
+    let _lock = take(&lock_beside(&real))?;
+    settle(app, &real)
+}
+
+/// The same, with the lock held.
+fn settle(app: &App, store: &Path) -> Result<()> {
+    let path = spool::beside(store);
+    if let Some(kept) = spool::left(&path).map_err(|e| unready(&e))? {
+        store_kept(app, &kept)?;
+        spool::discard(&path);
+    }
+    Ok(())
+}
+
+/// Puts a login in the place of the one whose refresh token was spent for it. False where that is gone.
+fn store_kept(app: &App, kept: &Kept) -> Result<bool> {
+    app.change_profiles(|store| {
+        let profiles = store
+            .environments
+            .iter_mut()
+            .flat_map(|env| &mut env.profiles);
+        let mut is_there = false;
+        for login in profiles.filter_map(|profile| profile.oidc.as_mut()) {
+            if login.refresh_token.as_ref() == Some(&kept.spent) {
+                *login = kept.login.clone();
+                is_there = true;
+            }
+        }
+        Ok(is_there)
+    })
 }
 
 /// Puts new tokens into a login; what the provider did not send stays.
@@ -162,7 +204,7 @@ fn stored<'s>(store: &'s Store, whose: Whose, seen: &Login) -> Result<&'s Login>
         .iter()
         .find(|env| env.api_url == *whose.url)
         .and_then(|env| env.profile(whose.profile))
-        .and_then(|profile: &Profile| profile.oidc.as_ref())
+        .and_then(|profile| profile.oidc.as_ref())
         .filter(|login| is_same(login, seen))
         .ok_or_else(|| gone(whose))
 }
@@ -206,41 +248,8 @@ fn take(path: &Path) -> Result<Lock> {
     )
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.to_path_buf().into_os_string();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-/// A file that keeps room on the store's disk for what is to come. It has a fixed name: what a kill leaves behind, the
-/// next one takes over.
-#[derive(Debug)]
-struct Room {
-    path: PathBuf,
-}
-
-impl Room {
-    fn make(store: &Path) -> io::Result<Room> {
-        let size = fs::metadata(store).map_or(0, |found| found.len());
-        let size = usize::try_from(size).unwrap_or(0).saturating_add(ROOM);
-        let room = Room {
-            path: beside(store, ".room"),
-        };
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&room.path)?;
-        // Not zeros: a file system may keep those without taking any room.
-        let block: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
-        file.write_all(&block)?;
-        file.sync_all()?;
-        Ok(room)
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
+fn lock_beside(store: &Path) -> PathBuf {
+    let mut path = spool::beside(store).into_os_string();
+    path.push(".lock");
+    PathBuf::from(path)
 }

@@ -6,6 +6,7 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::choice;
 use crate::error::{Error, Result};
+use crate::oidc::refresh;
 use crate::output::plain;
 use crate::signout;
 use crate::store::Profile;
@@ -34,6 +35,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    refresh::recover(app)?;
     let env = app.profiles()?.current();
     let leaving: Vec<Profile> = match args.all {
         true => env.profiles.clone(),

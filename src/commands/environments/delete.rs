@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::commands::choice;
 use crate::error::Result;
+use crate::oidc::refresh;
 use crate::output::plain;
 use crate::signout;
 use crate::terminal;
@@ -23,6 +24,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    refresh::recover(app)?;
     let store = app.profiles()?;
     let title = "Delete the environment";
     let url = choice::environment(
