@@ -14,6 +14,9 @@ use crate::secret::Secret;
 use crate::store::{Environment, Profile, Store};
 use crate::vars::{self, Vars};
 
+/// What to do where there are no credentials.
+pub const SIGN_IN: &str = "sign in with `llamactl auth login` or `llamactl auth token`";
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -245,7 +248,7 @@ pub fn stored_profile<'e>(
             ),
         });
         error.hint(match (env.profiles.is_empty(), named) {
-            (true, _) => "sign in with `llamactl auth token`",
+            (true, _) => SIGN_IN,
             (false, Some(_)) => "`llamactl auth get` lists the profiles",
             (false, None) => {
                 "choose one with `llamactl auth use`; `llamactl auth get` lists the profiles"
@@ -377,7 +380,7 @@ fn from_profile(ask: &Ask, given: &Given, store: &Store) -> Result<Credentials> 
             crate::output::plain(&profile.name),
             env.api_url
         ))
-        .hint("sign in with `llamactl auth token`"));
+        .hint(SIGN_IN));
     }
     let source = Source::Profile(profile.name.clone());
     let own = Sourced {

@@ -59,7 +59,7 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
     Err(Error::failed(text).hint("stop what writes to it, then run this again"))
 }
 
-/// Says what [`write`] would do, and does nothing.
+/// Says what [`write()`] would do, and does nothing.
 pub fn check(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Result<Outcome> {
     let target = Target::find(path)?;
     let now = target.read()?;

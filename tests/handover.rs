@@ -565,9 +565,9 @@ fn nothing_is_handed_on_where_there_is_nothing() {
     Stored::at(URL)
         .profile("work", "proj-web", "")
         .put(&keyless);
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`\n";
+    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     let no_key = format!(
-        "error: the profile 'work' has no API key, and {URL} asks for one\nhint: sign in with `llamactl auth token`\n"
+        "error: the profile 'work' has no API key, and {URL} asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n"
     );
     for command in [
         "auth exec -- show",

@@ -632,8 +632,7 @@ fn no_room_for_the_copy() {
 fn auth_get_points_at_profiles_that_could_be_taken_over() {
     let sandbox = at_home("v2");
     let hint = "or take over the Python tool's with `llamactl auth import`\n";
-    let empty =
-        "no profiles in https://api.cloud.llamaindex.ai\nmake one with `llamactl auth token`\n";
+    let empty = "no profiles in https://api.cloud.llamaindex.ai\nmake one with `llamactl auth login` or `llamactl auth token`\n";
     sandbox
         .cmd("auth get")
         .stderr(&format!("{empty}{hint}"))

@@ -441,7 +441,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
 
 #[test]
 fn variables_need_no_profile_and_no_home() {
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`\n";
+    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     let scene = Scene::without_profiles();
     check(&scene, &all(&[], &ALL, (GIVEN, "")));
     check(&scene, &all(&[], &[], ("Code(4)", nobody)));

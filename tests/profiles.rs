@@ -136,7 +136,7 @@ fn nothing_is_listed_as_nothing() {
         .stderr(
             "
             no profiles in https://api.cloud.llamaindex.ai
-            make one with `llamactl auth token`
+            make one with `llamactl auth login` or `llamactl auth token`
             ",
         )
         .run();
@@ -149,7 +149,7 @@ fn nothing_is_listed_as_nothing() {
         .stderr(
             "
             error: there is no profile 'work' in https://api.cloud.llamaindex.ai
-            hint: sign in with `llamactl auth token`
+            hint: sign in with `llamactl auth login` or `llamactl auth token`
             ",
         )
         .run();
@@ -160,7 +160,7 @@ fn nothing_is_listed_as_nothing() {
             .stderr(
                 "
                 error: there are no profiles in https://api.cloud.llamaindex.ai
-                hint: sign in with `llamactl auth token`
+                hint: sign in with `llamactl auth login` or `llamactl auth token`
                 ",
             )
             .run();
@@ -682,7 +682,7 @@ fn projects_use_changes_the_profile_s_project() {
         .stderr(
             "
             error: no profile is current in https://api.cloud.llamaindex.ai
-            hint: sign in with `llamactl auth token`
+            hint: sign in with `llamactl auth login` or `llamactl auth token`
             ",
         )
         .run();
@@ -888,7 +888,7 @@ fn a_profile_without_the_key_that_its_server_wants() {
             .stderr(
                 "
                 error: the profile 'bare' has no API key, and https://llama.example.com asks for one
-                hint: sign in with `llamactl auth token`
+                hint: sign in with `llamactl auth login` or `llamactl auth token`
                 ",
             )
             .run();

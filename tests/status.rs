@@ -227,7 +227,7 @@ fn a_project_that_the_key_does_not_have() {
 #[test]
 fn nobody() {
     let sandbox = Sandbox::new();
-    let error = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`\n";
+    let error = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     sandbox
         .cmd("auth status")
         .stdout(

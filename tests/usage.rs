@@ -225,7 +225,7 @@ fn groups_may_be_cut_short_and_options_stand_anywhere() {
     ] {
         sandbox.cmd(line).stdout(LIST).run();
     }
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`\n";
+    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     for line in [
         "proj get",
         "org get",

@@ -82,6 +82,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let mut path: Vec<&'static Command> = vec![&spec::PROGRAM];
     let mut options: Vec<(OptId, OsString)> = Vec::new();
     let mut positional: Vec<OsString> = Vec::new();
+    let mut asks_for_help = false;
 
     loop {
         let here = path[path.len() - 1];
@@ -91,6 +92,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
         };
         let opt = match raw {
             Raw::Value(word) => match here.node {
+                Node::Group { .. } if path.len() == 1 && word == "help" => {
+                    asks_for_help = true;
+                    continue;
+                }
                 Node::Group { .. } => {
                     path.push(find_command(&path, &word)?);
                     continue;
@@ -137,6 +142,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let Node::Leaf { id, args, .. } = here.node else {
         return Ok(Parsed::Help(path));
     };
+    if asks_for_help {
+        return Ok(Parsed::Help(path));
+    }
     if let Some(missing) = args.iter().skip(positional.len()).find(|arg| arg.required) {
         return Err(see_help(
             Error::usage(format!("{} is missing", missing.name)),
@@ -472,6 +480,20 @@ mod tests {
             };
             assert_eq!(invocation.text(OptId::Output), Some("json"));
             assert_eq!(invocation.arg(0), Some("work"));
+        }
+    }
+
+    #[test]
+    fn help_is_a_word_too() {
+        for (line, shown) in [
+            ("help", "llamactl"),
+            ("help auth", "llamactl auth"),
+            ("help auth token", "llamactl auth token"),
+        ] {
+            let Ok(Parsed::Help(path)) = run(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(words(&path), shown);
         }
     }
 

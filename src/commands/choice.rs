@@ -2,6 +2,7 @@
 
 use crate::address::ApiUrl;
 use crate::app::App;
+use crate::credentials::SIGN_IN;
 use crate::error::{Error, Result};
 use crate::http::api::Project;
 use crate::output::plain;
@@ -26,8 +27,7 @@ pub fn profile<'e>(
     }
     if env.profiles.is_empty() {
         return Err(
-            Error::failed(format!("there are no profiles in {}", env.api_url))
-                .hint("sign in with `llamactl auth token`"),
+            Error::failed(format!("there are no profiles in {}", env.api_url)).hint(SIGN_IN),
         );
     }
     let names: Vec<String> = env
@@ -59,7 +59,7 @@ pub fn no_such_profile(env: &Environment, name: &str) -> Error {
         env.api_url
     ));
     error.hint(match names.is_empty() {
-        true => "sign in with `llamactl auth token`".to_string(),
+        true => SIGN_IN.to_string(),
         false => format!("there are: {}", listed(&names)),
     })
 }

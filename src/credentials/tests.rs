@@ -388,7 +388,7 @@ fn a_profile_must_have_what_its_environment_asks_for() {
         });
         store
     };
-    let refused = "error: the profile 'work' has no API key, and https://stored.example asks for one\nhint: sign in with `llamactl auth token`";
+    let refused = "error: the profile 'work' has no API key, and https://stored.example asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`";
     let talk = Ask::default();
     let hand_on = Ask {
         needs_project: true,
@@ -465,13 +465,13 @@ fn errors_about_profiles_name_the_place_and_not_the_value() {
             flag,
             Given::default(),
             Kept::Nothing,
-            "error: no profile in https://api.cloud.llamaindex.ai has the name in --profile\nhint: sign in with `llamactl auth token`",
+            "error: no profile in https://api.cloud.llamaindex.ai has the name in --profile\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
         (
             Ask::default(),
             Given::default(),
             Kept::Nothing,
-            "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth token`",
+            "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
     ] {
         assert_eq!(message(&ask, &given, store(kept).unwrap()), said);

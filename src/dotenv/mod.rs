@@ -1,7 +1,7 @@
 //! Edits a `.env` file so that every common reader finds the new values and nothing else changes: bytes → places →
 //! bytes, pure.
 //!
-//! There is no one `.env` grammar. So a file is read the way each family of readers reads it ([`readers`]); the places
+//! There is no one `.env` grammar. So a file is read the way each family of readers reads it (`readers`); the places
 //! where they find our names are replaced, what one of them misses goes to the end, and the result is read again: it is
 //! handed out only where every reader that could read the file before finds our values now and everything else as it
 //! was. What can't be shown that way is refused with the line it hangs on. No IO enters here, and no value leaves in a

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::agent::{Body, Cause, Failure, Http, Method, Request, Response, encode};
 use crate::COMPATIBLE_WITH;
 use crate::address::ApiUrl;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::output::plain;
 use crate::secret::Secret;
 
@@ -233,7 +233,15 @@ impl<'a> Api<'a> {
             projects: Vec<Project>,
         }
         let query = org.map_or(String::new(), |org| format!("?org_id={}", encode(org)));
-        let answer: Answer = self.get(&format!("{DEPLOYMENTS}/list-projects{query}"))?;
+        let answer = self.get::<Answer>(&format!("{DEPLOYMENTS}/list-projects{query}"));
+        let answer = answer.map_err(|mut trouble| {
+            // Every control plane has this list: only an organization can be unknown to it.
+            if trouble.why == Why::NotFound && org.is_none() {
+                trouble.why = Why::Nonsense;
+                trouble.error.kind = Kind::NoAnswer;
+            }
+            trouble
+        })?;
         Ok(answer.projects)
     }
 

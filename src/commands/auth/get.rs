@@ -51,7 +51,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     }
     if shown.is_empty() {
         terminal::say(&format!("no profiles in {}", env.api_url));
-        terminal::say("make one with `llamactl auth token`");
+        terminal::say("make one with `llamactl auth login` or `llamactl auth token`");
         if is_new && python_profiles::are_there(app.vars) {
             terminal::say("or take over the Python tool's with `llamactl auth import`");
         }

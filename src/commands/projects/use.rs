@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::choice;
-use crate::credentials::Ask;
+use crate::credentials::{Ask, SIGN_IN};
 use crate::error::{Error, Result};
 use crate::http::api::find_project;
 use crate::input;
@@ -39,7 +39,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let mut session = Session::new(app.stored_credentials(&ask)?);
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
     let Some(profile) = session.profile() else {
-        return Err(Error::auth("there is no profile").hint("sign in with `llamactl auth token`"));
+        return Err(Error::auth("there is no profile").hint(SIGN_IN));
     };
     let server = session.server();
     let (id, name) = match &args.id {
