@@ -10,6 +10,7 @@
 mod dotenvy;
 mod node;
 mod npm;
+mod plain;
 mod python;
 mod readers;
 mod shell;
@@ -17,6 +18,7 @@ mod spell;
 
 pub use spell::spell;
 
+use plain::Plain;
 use readers::{READERS, Reading, Unsure};
 use std::ops::Range;
 
@@ -61,13 +63,76 @@ pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
         .map(Spelled::new)
         .collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&[u8]> = spelled.iter().map(|s| s.name.as_bytes()).collect();
-    let before = readers::read(file, &names);
+    let plain = Plain::find(file, &names);
+    // Which line end new lines get hangs on all that there are.
+    let one_line_end = !file[plain.end..].contains(&b'\r');
+    match one_line_end && plain.lines > plain.ours.len() {
+        true => edit_without(&plain, file, &spelled, &names),
+        false => edit_whole(file, &spelled, &names),
+    }
+}
+
+/// Edits a file whose plain lines are left out but for those that assign our names, and puts them back in.
+fn edit_without(
+    plain: &Plain,
+    file: &[u8],
+    spelled: &[Spelled<'_>],
+    names: &[&[u8]],
+) -> Result<Vec<u8>, Refusal> {
+    let rest = &file[plain.end..];
+    let mut short = Vec::with_capacity(rest.len() + 256 * plain.ours.len());
+    let mut edited = Vec::new();
+    for ours in &plain.ours {
+        short.extend_from_slice(&file[ours.line.clone()]);
+        edited.extend_from_slice(&file[ours.line.start..ours.value.start]);
+        edited.extend_from_slice(spelled[ours.name].text.as_bytes());
+        edited.push(b'\n');
+    }
+    short.extend_from_slice(rest);
+    let short = edit_whole(&short, spelled, names).map_err(|refusal| plain.renumbered(refusal))?;
+    let Some(rest) = short.strip_prefix(edited.as_slice()) else {
+        // The readers want these lines otherwise than in place.
+        return edit_whole(file, spelled, names);
+    };
+    let mut out = Vec::with_capacity(plain.end + edited.len() + rest.len());
+    let mut done = 0;
+    for ours in &plain.ours {
+        out.extend_from_slice(&file[done..ours.value.start]);
+        out.extend_from_slice(spelled[ours.name].text.as_bytes());
+        done = ours.value.end;
+    }
+    out.extend_from_slice(&file[done..plain.end]);
+    out.extend_from_slice(rest);
+    Ok(out)
+}
+
+impl Plain {
+    /// A refusal of the file without the plain lines, with the line's number in the whole file.
+    fn renumbered(&self, refusal: Refusal) -> Refusal {
+        let renumber = |line: usize| match self.ours.get(line.saturating_sub(1)) {
+            Some(ours) => ours.number,
+            None => line - self.ours.len() + self.lines,
+        };
+        match refusal {
+            Refusal::OpenQuote { line } => Refusal::OpenQuote {
+                line: renumber(line),
+            },
+            Refusal::Disputed { line } => Refusal::Disputed {
+                line: renumber(line),
+            },
+            other => other,
+        }
+    }
+}
+
+fn edit_whole(file: &[u8], spelled: &[Spelled<'_>], names: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    let before = readers::read(file, names);
     if !before.iter().any(|r| r.live) {
         return Err(Refusal::Disputed { line: 1 });
     }
-    match settle(file, &before, &spelled, &names, b"") {
+    match settle(file, &before, spelled, names, b"") {
         // A last line such as `A:` or `A= ` takes in what follows it, for some readers; a comment between keeps it off.
-        Err(Refusal::Disputed { .. }) => settle(file, &before, &spelled, &names, b"#"),
+        Err(Refusal::Disputed { .. }) => settle(file, &before, spelled, names, b"#"),
         settled => settled,
     }
 }
@@ -291,4 +356,31 @@ fn line_ending(file: &[u8]) -> &'static [u8] {
         last = byte;
     }
     if windows * 2 > all { b"\r\n" } else { b"\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        /// Leaving the plain lines out is quicker, and nothing else.
+        #[test]
+        fn leaving_plain_lines_out_changes_nothing(
+            plain in proptest::collection::vec("X=[a-z]|Y='[a-z =]{0,3}'|Y=\"[a-z =]{0,3}\"|# [a-z=:]{0,4}||OURS=[a-z]|THEIRS=1", 0..6),
+            rest in proptest::collection::vec("[ A-Z'\"#=$\\\\`:a\n]{0,8}|export OURS=1|OURS='x|OURS=|X: y|'|\"|\\u{feff}OURS=1|Z=1\r", 0..5),
+            end in "|\n",
+        ) {
+            let file = [plain, rest].concat().join("\n") + &end;
+            let bindings = [
+                Binding { name: "OURS", value: "new" },
+                Binding { name: "THEIRS", value: "a b" },
+            ];
+            let spelled: Vec<Spelled> = bindings.iter().map(|b| Spelled::new(b).unwrap()).collect();
+            let names: Vec<&[u8]> = bindings.iter().map(|b| b.name.as_bytes()).collect();
+            let whole = edit_whole(file.as_bytes(), &spelled, &names);
+            prop_assert_eq!(edit(file.as_bytes(), &bindings), whole);
+        }
+    }
 }

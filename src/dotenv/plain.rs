@@ -1,0 +1,154 @@
+//! The lines at the start of a file that all readers read alike, found in one quick pass: most files have no others.
+//!
+//! Such a line stands for itself: it opens nothing, joins nothing and runs nothing. Reading it seven times would prove
+//! nothing, so only those that assign one of our names, and what follows the first line of another kind, are read so.
+
+use std::ops::Range;
+
+/// The plain lines at the start of a file, but never its last line.
+#[derive(Debug, Default)]
+pub struct Plain {
+    /// Where they end.
+    pub end: usize,
+    /// How many they are.
+    pub lines: usize,
+    /// Those that assign one of the names, with their line ends.
+    pub ours: Vec<Assignment>,
+}
+
+/// A plain line that assigns one of our names.
+#[derive(Debug)]
+pub struct Assignment {
+    /// The whole line, with its end.
+    pub line: Range<usize>,
+    /// What is between `=` and the end of the line.
+    pub value: Range<usize>,
+    /// Which of the names.
+    pub name: usize,
+    /// The line's number, from one.
+    pub number: usize,
+}
+
+const NAME: u8 = 1;
+/// In a bare value.
+const BARE: u8 = 2;
+/// Within quotes of either kind.
+const QUOTED: u8 = 4;
+/// In a comment.
+const COMMENT: u8 = 8;
+
+/// What each byte may stand in. Anything but what the readers were seen to agree on is in none of them.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => NAME | BARE | QUOTED | COMMENT,
+            b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' => BARE | QUOTED | COMMENT,
+            b' ' | b'=' | b'?' | b'&' | b'(' | b')' => QUOTED | COMMENT,
+            b';' | b'#' | b'*' | b'<' | b'>' | b'|' | b'~' => COMMENT,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+impl Plain {
+    /// Looks for them.
+    pub fn find(file: &[u8], names: &[&[u8]]) -> Plain {
+        let mut plain = Plain::default();
+        while let Some((value, end)) = line(&file[plain.end..]) {
+            let start = plain.end;
+            if start + end == file.len() {
+                break;
+            }
+            plain.lines += 1;
+            if let Some(value) = value {
+                let name = &file[start..start + value.start - 1];
+                if let Some(name) = names.iter().position(|known| *known == name) {
+                    plain.ours.push(Assignment {
+                        line: start..start + end,
+                        value: start + value.start..start + value.end,
+                        name,
+                        number: plain.lines,
+                    });
+                }
+            }
+            plain.end += end;
+        }
+        // What begins like a byte order mark is none unless the file begins with it.
+        match file[plain.end..].starts_with(b"\xef") {
+            true => Plain::default(),
+            false => plain,
+        }
+    }
+}
+
+/// The value of a plain line, if it has one, and where the line ends; none where the line is of another kind.
+fn line(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
+    let run = |from: usize, class: u8| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from + rest
+            .iter()
+            .take_while(|byte| CLASSES[usize::from(**byte)] & class != 0)
+            .count()
+    };
+    let ends = |at: usize| bytes.get(at) == Some(&b'\n');
+    let first = *bytes.first()?;
+    if first == b'\n' {
+        return Some((None, 1));
+    }
+    if first == b'#' {
+        let end = run(1, COMMENT);
+        return ends(end).then_some((None, end + 1));
+    }
+    let name = run(0, NAME);
+    if name == 0
+        || first.is_ascii_digit()
+        || bytes.get(name) != Some(&b'=')
+        || &bytes[..name] == b"export"
+    {
+        return None;
+    }
+    let start = name + 1;
+    let end = match bytes.get(start) {
+        Some(quote @ (b'\'' | b'"')) => {
+            let end = run(start + 1, QUOTED);
+            match bytes.get(end) == Some(quote) {
+                true => end + 1,
+                false => return None,
+            }
+        }
+        _ => run(start, BARE),
+    };
+    (end > start && ends(end)).then_some((Some(start..end), end + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_plain() {
+        for (text, lines, ours) in [
+            ("A=1\nB=2\nC=3\n", 2, 0),
+            ("A=1\n\n# it is = so\nX='a b'\nY=\"c?d=e\"\nlast", 5, 0),
+            ("OURS=1\nOURS=2\nA=", 2, 2),
+            ("A=it's\nB=1\nC=", 0, 0),
+            ("A=1\nB=$C\nD=1\n", 1, 0),
+            ("A=\nB=1\n", 0, 0),
+            ("A=1\r\nB=1\n", 0, 0),
+            ("1A=1\nB=1\n", 0, 0),
+            (" A=1\nB=1\n", 0, 0),
+            ("export A=1\nB=1\n", 0, 0),
+            ("A='b' # c\nB=1\n", 0, 0),
+            ("A=1\n\u{feff}B=1\nC=1\n", 0, 0),
+            ("A=1", 0, 0),
+            ("", 0, 0),
+        ] {
+            let plain = Plain::find(text.as_bytes(), &[b"OURS"]);
+            assert_eq!((plain.lines, plain.ours.len()), (lines, ours), "{text:?}");
+        }
+    }
+}
