@@ -153,6 +153,31 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
+fn of_a_newer_version_what_is_known_comes() {
+    let sandbox = at_home("v2");
+    let rows = fs::read(fixture("v2.rows")).expect("rows");
+    let rows = sandbox.write("rows", rows);
+    let tables = fs::read_to_string(fixture("v2.tables")).expect("tables");
+    let tables = tables.replace(r#""version":2"#, r#""version":3"#);
+    let tables = tables.replace(r#""id"]"#, r#""id","later"]"#);
+    let tables = sandbox.write("tables", tables);
+    sandbox.program(
+        "python3",
+        &format!(
+            "case \"$*\" in *pragma_table_info*) exec /bin/cat {};; esac\nexec /bin/cat {}",
+            tables.display(),
+            rows.display()
+        ),
+    );
+    let run = sandbox.cmd("auth import -o json").any_stdout();
+    run.stderr(
+        "warning: a newer Python tool wrote these profiles; what is new in them stays there\n",
+    )
+    .run();
+    assert_eq!(sandbox.json_home(STORE), golden("v2"));
+}
+
+#[test]
 fn what_is_here_wins() {
     let sandbox = at_home("v2");
     let ours = json!({

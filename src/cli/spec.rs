@@ -752,7 +752,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsHistory,
             args: &[DEPLOYMENT],
-            options: &[&PROJECT, &PROFILE, &OUTPUT],
+            options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
             examples: &[Example {
                 line: "llamactl deployments history my-app",
                 says: "newest first",
@@ -981,6 +981,14 @@ pub static PROGRAM: Command = Command {
                             name: "organizations",
                             hint: "use `llamactl organizations get`",
                         },
+                        Moved {
+                            name: "destroy",
+                            hint: "use `llamactl auth logout --all`",
+                        },
+                        Moved {
+                            name: "show-db",
+                            hint: "profiles are in profiles.json, in LLAMACTL_CONFIG_DIR or else in ~/.config/llamactl",
+                        },
                     ],
                 },
                 aliases: &[],
@@ -1021,7 +1029,32 @@ pub static PROGRAM: Command = Command {
                 details: "Making and changing deployments from source needs the Python tool.",
                 node: Node::Group {
                     commands: DEPLOYMENTS,
-                    moved: &[],
+                    moved: &[
+                        Moved {
+                            name: "create",
+                            hint: PYTHON_ONLY,
+                        },
+                        Moved {
+                            name: "apply",
+                            hint: PYTHON_ONLY,
+                        },
+                        Moved {
+                            name: "edit",
+                            hint: PYTHON_ONLY,
+                        },
+                        Moved {
+                            name: "update",
+                            hint: PYTHON_ONLY,
+                        },
+                        Moved {
+                            name: "template",
+                            hint: PYTHON_ONLY,
+                        },
+                        Moved {
+                            name: "configure-git-remote",
+                            hint: PYTHON_ONLY,
+                        },
+                    ],
                 },
                 aliases: &[],
             },

@@ -49,9 +49,9 @@ pub fn locate(from: Option<&Path>, vars: Vars) -> Result<PathBuf> {
 pub fn read(path: &Path) -> Result<Database> {
     let copy = snapshot::take(path).map_err(|why| unreadable(path, &why))?;
     let tables = ask(path, &copy, &[rows::CHECK, rows::COLUMNS])?;
-    let columns = rows::Columns::parse(&tables).map_err(|why| unreadable(path, &why))?;
-    let lines = ask(path, &copy, &columns.questions())?;
-    Ok(Database::parse(&lines, columns.is_newer()))
+    let layout = rows::Layout::parse(&tables).map_err(|why| unreadable(path, &why))?;
+    let lines = ask(path, &copy, &layout.questions())?;
+    Ok(Database::parse(&lines, layout.is_newer()))
 }
 
 fn ask(path: &Path, copy: &snapshot::Copy, questions: &[impl AsRef<str>]) -> Result<Vec<u8>> {

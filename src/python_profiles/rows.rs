@@ -43,19 +43,18 @@ const PROFILE_COLUMNS: [&str; 6] = [
 
 /// What the database is.
 #[derive(Deserialize)]
-pub struct Columns {
+pub struct Layout {
     version: u64,
     tables: u64,
-    #[serde(rename = "columns")]
-    names: Vec<String>,
+    columns: Vec<String>,
 }
 
-impl Columns {
+impl Layout {
     /// Reads the answers to [`CHECK`] and [`COLUMNS`].
     ///
     /// # Errors
     /// What is wrong with the database, to stand behind a colon.
-    pub fn parse(answer: &[u8]) -> Result<Columns, String> {
+    pub fn parse(answer: &[u8]) -> Result<Layout, String> {
         let rubbish = || "what python3 or sqlite3 says of it can't be understood".to_string();
         let mut lines = answer.split(|byte| *byte == b'\n');
         let state: String =
@@ -63,11 +62,11 @@ impl Columns {
         if state != "ok" {
             return Err("it is damaged".to_string());
         }
-        let columns: Columns =
+        let layout: Layout =
             serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
-        let has = |name: &&str| columns.names.iter().any(|column| column == name);
-        match columns.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
-            true => Ok(columns),
+        let has = |name: &&str| layout.columns.iter().any(|column| column == name);
+        match layout.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
+            true => Ok(layout),
             false => Err("it holds no profiles of the Python tool".to_string()),
         }
     }
@@ -81,7 +80,7 @@ impl Columns {
     pub fn questions(&self) -> [String; 3] {
         let pairs =
             PROFILE_COLUMNS.map(
-                |name| match self.names.iter().any(|column| column == name) {
+                |name| match self.columns.iter().any(|column| column == name) {
                     true => format!("'{name}', CAST({name} AS TEXT)"),
                     false => format!("'{name}', NULL"),
                 },
@@ -152,7 +151,7 @@ struct DeviceOidc {
 }
 
 impl Database {
-    /// Reads the answers to [`Columns::questions`].
+    /// Reads the answers to [`Layout::questions`].
     pub fn parse(answer: &[u8], is_newer: bool) -> Database {
         let mut all = Database {
             is_newer,
