@@ -37,6 +37,25 @@ impl Kind {
     }
 }
 
+/// What each exit code means, for man pages.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "Done."),
+    (1, "Understood, but it could not be done."),
+    (
+        2,
+        "Used wrongly: the command line, or a variable that stands in for it.",
+    ),
+    (
+        3,
+        "No usable answer: network, TLS, proxy, time-out, an overloaded server, or nonsense.",
+    ),
+    (
+        4,
+        "Not authenticated: there are no credentials, or the server rejected them.",
+    ),
+    (130, "Interrupted."),
+];
+
 /// An error as it is shown: `error: …` and at most one `hint: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -108,5 +127,23 @@ pub fn os_reason(error: &std::io::Error) -> String {
     match text.find(" (os error") {
         Some(at) => text[..at].to_string(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_is_explained() {
+        let kinds = [
+            Kind::Failed,
+            Kind::Usage,
+            Kind::NoAnswer,
+            Kind::Auth,
+            Kind::Interrupted,
+        ];
+        let codes = std::iter::once(0).chain(kinds.map(Kind::exit_code));
+        assert!(codes.eq(EXIT_CODES.iter().map(|(code, _)| *code)));
     }
 }

@@ -199,7 +199,8 @@ fn a_bad_network_and_a_slow_person() {
         .collect();
     assert_eq!(gaps.len(), 5);
     for (gap, least) in gaps.iter().zip([1.0, 6.0, 11.0, 11.0, 11.0]) {
-        assert!((least..least + 3.0).contains(gap), "{gaps:?}");
+        // Never sooner than the RFC allows; later only as far as a busy machine makes it.
+        assert!((least..least + 10.0).contains(gap), "{gaps:?}");
     }
 }
 

@@ -2,14 +2,18 @@
 
 #![cfg(unix)]
 
+mod completion;
 mod deployments;
+mod docs;
 mod dotenv;
+mod empty_root;
 mod env_file;
 mod handover;
 mod import;
 mod login;
 mod logout;
 mod network;
+mod packaging;
 mod precedence;
 mod profiles;
 mod refresh;

@@ -369,7 +369,11 @@ fn certificates_are_as_wrong_as_they_should_be() {
         let server = Server::start_tls(authority.server_config(flaw), |_| Reply::json(200, "{}"));
         let roots = ureq::tls::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
         let roots = ureq::tls::RootCerts::Specific(Arc::new(vec![roots]));
-        let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
         let config = ureq::Agent::config_builder()
             .proxy(None)
             .tls_config(tls)

@@ -18,11 +18,11 @@ pub fn page(path: &[&Command]) -> String {
         fill(&mut out, paragraph, WIDTH);
     }
     match here.node {
-        Node::Group { commands, .. } => {
+        Node::Group { .. } => {
             section(
                 &mut out,
                 "Commands",
-                commands.iter().map(|c| (c.name.to_string(), c.about)),
+                here.shown().map(|c| (c.name.to_string(), c.about)),
             );
         }
         Node::Leaf { args, options, .. } => {

@@ -107,8 +107,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
                         positional.extend(parser.raw_args().into_iter().flatten());
                         break;
                     }
-                    check_argument(&path, arg, &word)?;
-                    positional.push(word);
+                    positional.push(check_argument(&path, arg, word)?);
                     continue;
                 }
             },
@@ -218,7 +217,7 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
     if !is_word(word) {
         return Err(see_help(error, path));
     }
-    if let Some(near) = nearest(word, commands.iter().map(|command| command.name)) {
+    if let Some(near) = nearest(word, group.shown().map(|command| command.name)) {
         return Err(error.hint(format!("did you mean `{} {near}`?", words(path))));
     }
     if path.len() == 1 {
@@ -325,29 +324,42 @@ fn check_option(
     let Value::Choice(words) = value else {
         return Ok(given);
     };
-    match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-        Some(word) => Ok(OsString::from(word)),
-        None => Err(see_help(
-            Error::usage(format!("option '--{}' takes {}", opt.long, one_of(words))),
-            path,
-        )),
-    }
+    chosen(words, text).ok_or_else(|| {
+        let said = format!("option '--{}' takes {}", opt.long, one_of(words));
+        see_help(Error::usage(said), path)
+    })
 }
 
-fn check_argument(path: &[&'static Command], arg: Option<&spec::Arg>, word: &OsStr) -> Result<()> {
+/// The word that `text` is, in any case of letters.
+fn chosen(words: &[&str], text: &str) -> Option<OsString> {
+    let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    word.map(OsString::from)
+}
+
+fn check_argument(
+    path: &[&'static Command],
+    arg: Option<&spec::Arg>,
+    word: OsString,
+) -> Result<OsString> {
     let Some(arg) = arg else {
         return Err(see_help(
             Error::usage(format!("`{}` takes no further argument", words(path))),
             path,
         ));
     };
-    if word.to_str().is_none() {
+    let Some(text) = word.to_str() else {
         return Err(see_help(
             Error::usage(format!("{} is not UTF-8", arg.name)),
             path,
         ));
-    }
-    Ok(())
+    };
+    let Value::Choice(words) = arg.value else {
+        return Ok(word);
+    };
+    chosen(words, text).ok_or_else(|| {
+        let said = format!("{} is {}", arg.name, one_of(words));
+        see_help(Error::usage(said), path)
+    })
 }
 
 /// `a, b or c`.

@@ -55,7 +55,22 @@ pub enum Id {
     DeploymentsDelete,
     /// `config`
     Config,
+    /// `completion bash`
+    CompletionBash,
+    /// `completion zsh`
+    CompletionZsh,
+    /// `completion fish`
+    CompletionFish,
+    /// `completion generate`
+    CompletionGenerate,
+    /// `completion install`
+    CompletionInstall,
+    /// `completion names`
+    CompletionNames,
 }
+
+/// Rows that help, man pages and completions pass over: what the completions themselves call.
+pub const HIDDEN: &[Id] = &[Id::CompletionNames];
 
 /// A group of commands, or a command.
 #[derive(Debug)]
@@ -164,6 +179,8 @@ pub enum OptId {
     Profile,
     /// `--project`
     Project,
+    /// `--shell`
+    Shell,
     /// `--since-seconds`
     SinceSeconds,
     /// `--tail`
@@ -301,7 +318,11 @@ const CHECK: Opt = switch(
     "check",
     "Write nothing; exit 1 if something would be written",
 );
-const DRY_RUN: Opt = switch(OptId::DryRun, "dry-run", "Only say what would be imported");
+const DRY_RUN: Opt = switch(
+    OptId::DryRun,
+    "dry-run",
+    "Say what would be done, and do nothing",
+);
 const ENV_FILE: Opt = valued(
     OptId::EnvFile,
     "env-file",
@@ -942,6 +963,123 @@ const ORGANIZATIONS: &[Command] = &[Command {
     aliases: &[],
 }];
 
+const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];
+const SHELL: Arg = Arg {
+    name: "SHELL",
+    required: false,
+    about: "bash, zsh or fish",
+    value: Value::Choice(COMPLETED_SHELLS),
+};
+const SHELL_OPTION: Opt = valued(
+    OptId::Shell,
+    "shell",
+    "SHELL",
+    Value::Choice(COMPLETED_SHELLS),
+    "The same as the argument SHELL",
+);
+
+const COMPLETION: &[Command] = &[
+    Command {
+        name: "bash",
+        about: "Print the completions for bash",
+        details: "For bash 3.2 and later, with the bash-completion package or without it.",
+        node: Node::Leaf {
+            id: Id::CompletionBash,
+            args: &[],
+            options: &[],
+            examples: &[Example {
+                line: "llamactl completion bash",
+                says: "in ~/.bashrc: eval \"$(llamactl completion bash)\"",
+            }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "zsh",
+        about: "Print the completions for zsh",
+        details: "",
+        node: Node::Leaf {
+            id: Id::CompletionZsh,
+            args: &[],
+            options: &[],
+            examples: &[Example {
+                line: "llamactl completion zsh",
+                says: "in ~/.zshrc, after compinit: eval \"$(llamactl completion zsh)\"",
+            }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "fish",
+        about: "Print the completions for fish",
+        details: "",
+        node: Node::Leaf {
+            id: Id::CompletionFish,
+            args: &[],
+            options: &[],
+            examples: &[Example {
+                line: "llamactl completion fish",
+                says: "in config.fish: llamactl completion fish | source",
+            }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "generate",
+        about: "Print the completions for a shell",
+        details: "",
+        node: Node::Leaf {
+            id: Id::CompletionGenerate,
+            args: &[Arg {
+                required: true,
+                ..SHELL
+            }],
+            options: &[],
+            examples: &[Example {
+                line: "llamactl completion generate zsh",
+                says: "the same as `llamactl completion zsh`",
+            }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "install",
+        about: "Write the completions to where a shell looks for them",
+        details: "Without SHELL, the one that the variable SHELL names. Says which file was written, and which line a shell \
+            needs to find it, where it needs one; that line is not written for you.",
+        node: Node::Leaf {
+            id: Id::CompletionInstall,
+            args: &[SHELL],
+            options: &[&SHELL_OPTION, &DRY_RUN],
+            examples: &[Example {
+                line: "llamactl completion install",
+                says: "for the shell you use",
+            }],
+        },
+        aliases: &[],
+    },
+    Command {
+        name: "names",
+        about: "Print the stored names of a kind, one a line; for completions",
+        details: "",
+        node: Node::Leaf {
+            id: Id::CompletionNames,
+            args: &[Arg {
+                name: "KIND",
+                required: true,
+                about: "profiles or environments",
+                value: Value::Choice(&["profiles", "environments"]),
+            }],
+            options: &[],
+            examples: &[Example {
+                line: "llamactl completion names profiles",
+                says: "those of the current environment",
+            }],
+        },
+        aliases: &[],
+    },
+];
+
 /// What the hint says of the Python tool's commands that need Python.
 const PYTHON_ONLY: &str =
     "it needs Python; run it from the package: `uvx --from llamactl==0.10.4 llamactl ...`";
@@ -1073,6 +1211,16 @@ pub static PROGRAM: Command = Command {
                 },
                 aliases: &[],
             },
+            Command {
+                name: "completion",
+                about: "Complete commands, options and names in a shell",
+                details: "",
+                node: Node::Group {
+                    commands: COMPLETION,
+                    moved: &[],
+                },
+                aliases: &[],
+            },
         ],
         moved: &[
             Moved {
@@ -1100,7 +1248,120 @@ pub static PROGRAM: Command = Command {
     aliases: &[],
 };
 
+/// An environment variable that is read.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does; sentences.
+    pub about: &'static str,
+}
+
+const fn variable(name: &'static str, about: &'static str) -> Variable {
+    Variable { name, about }
+}
+
+/// The environment variables that are read. An empty one is an unset one.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "LLAMA_CLOUD_API_KEY",
+        "An API key. Together with LLAMA_AGENTS_PROJECT_ID it is used in place of a profile.",
+    ),
+    variable(
+        "LLAMA_AGENTS_PROJECT_ID",
+        "The project to work on. Ignored without LLAMA_CLOUD_API_KEY.",
+    ),
+    variable(
+        "LLAMA_CLOUD_BASE_URL",
+        "The control plane that LLAMA_CLOUD_API_KEY belongs to. Ignored without that key. \
+            Default: https://api.cloud.llamaindex.ai",
+    ),
+    variable(
+        "LLAMA_CLOUD_USE_PROFILE",
+        "True (1, true, yes, on): ignore the three above and use the stored profile.",
+    ),
+    variable(
+        "LLAMACTL_PROFILE",
+        "The stored profile to use in place of the current one.",
+    ),
+    variable("LLAMACTL_CONFIG_DIR", "The directory of profiles.json."),
+    variable("LLAMACTL_NATIVE_TLS", "True: the same as `--native-tls`."),
+    variable(
+        "SSL_CERT_FILE",
+        "A file of PEM certificates to trust in place of the system's.",
+    ),
+    variable(
+        "SSL_CERT_DIR",
+        "Directories of PEM certificates to trust in place of the system's.",
+    ),
+    variable(
+        "HTTPS_PROXY",
+        "The proxy for https addresses. The name in lower case counts first, here and in the next three.",
+    ),
+    variable("HTTP_PROXY", "The proxy for http addresses."),
+    variable("ALL_PROXY", "The proxy where neither of these two is set."),
+    variable(
+        "NO_PROXY",
+        "Which hosts to reach directly: names, addresses, networks, `*` for all; separated by commas.",
+    ),
+    variable("BROWSER", "The browser to open."),
+    variable("NO_COLOR", "No colours. There are none in any case."),
+    variable("CI", "Set: nothing is ever asked."),
+    variable("TERM", "`dumb`: nothing is ever asked."),
+    variable(
+        "XDG_CONFIG_HOME",
+        "Where configuration directories are. Default: ~/.config",
+    ),
+    variable(
+        "XDG_DATA_HOME",
+        "Where `llamactl completion install` writes for bash. Default: ~/.local/share",
+    ),
+    variable(
+        "SHELL",
+        "Whose completions `llamactl completion install` writes.",
+    ),
+    variable(
+        "GITHUB_ENV",
+        "The file that `llamactl auth export --format github` appends to.",
+    ),
+];
+
+/// A file that is read or written.
+#[derive(Debug)]
+pub struct File {
+    /// Its path.
+    pub path: &'static str,
+    /// What it holds; sentences.
+    pub about: &'static str,
+}
+
+/// The files that are read or written without being named on the command line.
+pub const FILES: &[File] = &[
+    File {
+        path: "~/.config/llamactl/profiles.json",
+        about: "The environments and profiles, with their keys. Only its owner can read it. \
+            LLAMACTL_CONFIG_DIR or XDG_CONFIG_HOME move it; on Windows it is in %APPDATA%\\llamactl.",
+    },
+    File {
+        path: ".env",
+        about: "What `llamactl auth inject` writes.",
+    },
+];
+
 impl Command {
+    /// Whether help, man pages and completions pass over it.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.node, Node::Leaf { id, .. } if HIDDEN.contains(&id))
+    }
+
+    /// The rows below that are shown.
+    pub fn shown(&self) -> impl Iterator<Item = &'static Command> {
+        self.commands()
+            .iter()
+            .filter(|command| !command.is_hidden())
+    }
+
     /// The rows below a group; none below a command.
     #[must_use]
     pub fn commands(&self) -> &'static [Command] {

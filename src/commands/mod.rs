@@ -15,6 +15,7 @@ mod auth {
     pub mod r#use;
 }
 mod choice;
+mod completion;
 mod config;
 mod deployments;
 mod environments;
@@ -23,6 +24,7 @@ mod organizations;
 mod projects;
 
 use crate::app::App;
+use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::Id;
 use crate::error::Result;
@@ -68,5 +70,13 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
             deployments::delete::run(&deployments::delete::Args::from(given)?, app)
         }
         Id::Config => config::run(&config::Args::from(given), app),
+        Id::CompletionBash => completion::print(Shell::Bash),
+        Id::CompletionZsh => completion::print(Shell::Zsh),
+        Id::CompletionFish => completion::print(Shell::Fish),
+        Id::CompletionGenerate => completion::generate(given),
+        Id::CompletionInstall => {
+            completion::install::run(&completion::install::Args::from(given), app)
+        }
+        Id::CompletionNames => completion::names(given, app),
     }
 }

@@ -4,9 +4,10 @@
 //! It knows nothing of what is asked or answered.
 
 use std::io::{BufRead, BufReader, Read as _};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
+use rustls::crypto::ring;
 use ureq::http as wire;
 use ureq::tls::RootCerts;
 
@@ -454,7 +455,7 @@ impl Http {
                 self.vars,
                 self.native_tls || self.vars.truth(vars::NATIVE_TLS)?,
             )?,
-            false => RootCerts::WebPki,
+            false => RootCerts::new_with_certs(&[]),
         };
         let ureq_proxy = match &way.proxy {
             Some(proxy) => Some(ureq::Proxy::new(&proxy.url).map_err(|_| {
@@ -472,7 +473,12 @@ impl Http {
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("llamactl/", env!("CARGO_PKG_VERSION")))
             .proxy(ureq_proxy)
-            .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
+            .tls_config(
+                ureq::tls::TlsConfig::builder()
+                    .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+                    .root_certs(roots)
+                    .build(),
+            )
             .build()
             .new_agent();
         self.agents.push((way.clone(), agent.clone()));

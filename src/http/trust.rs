@@ -1,7 +1,7 @@
 //! Whose certificates are believed.
 //!
 //! `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in the place of the system's store, and never fall back on anything. The
-//! built-in roots count only where the machine has no store at all.
+//! built-in roots count only where the machine has no store at all, and where they were built in.
 
 use std::fs;
 use std::path::Path;
@@ -83,11 +83,16 @@ fn system(native_only: bool) -> Result<RootCerts> {
         ))
         .hint("reinstall the ca-certificates package, or name a PEM file in SSL_CERT_FILE"));
     }
-    if native_only {
-        return Err(Error::no_answer("this machine has no certificate store")
-            .hint("install the ca-certificates package, or leave --native-tls out to use the built-in certificates"));
+    let has_bundled = cfg!(feature = "bundled-roots");
+    if has_bundled && !native_only {
+        return Ok(RootCerts::WebPki);
     }
-    Ok(RootCerts::WebPki)
+    Err(
+        Error::no_answer("this machine has no certificate store").hint(match has_bundled {
+            true => "install the ca-certificates package, or leave --native-tls out to use the built-in certificates",
+            false => "install the ca-certificates package, or name a PEM file in SSL_CERT_FILE",
+        }),
+    )
 }
 
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]

@@ -120,6 +120,14 @@ impl StoreFile {
         })
     }
 
+    /// What the file holds, if it can be read: nothing is said or repaired, and nothing is waited for.
+    #[must_use]
+    pub fn peek(&self) -> Option<Store> {
+        let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
+        let bytes = fs::read(is_file.then_some(&self.path)?).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
     /// Changes the profiles under the lock: what `change` sees is what the file holds now, and what it leaves is
     /// written unless it failed or nothing changed.
     ///
@@ -222,6 +230,7 @@ fn describe(error: &serde_json::Error) -> String {
     }
 }
 
+#[cfg_attr(not(unix), allow(unused_variables, clippy::ptr_arg))]
 fn read_regular(path: &Path, warnings: &mut Vec<String>) -> io::Result<Option<Vec<u8>>> {
     let mut options = fs::OpenOptions::new();
     options.read(true);

@@ -27,7 +27,7 @@ pub use control_plane::{ControlPlane, Deployment, World};
 pub use profiles::{Closed, STORE, environment, profile, store, with};
 pub use pty::Terminal;
 pub use reply::{Gate, Reply};
-pub use run::{Exit, Output, Run, Running, parallel};
+pub use run::{Exit, Output, Run, Running, parallel, say_skipped};
 pub use sandbox::{LLAMACTL, Sandbox};
 pub use server::{Request, Server};
 pub use stored::Stored;

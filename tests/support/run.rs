@@ -465,6 +465,11 @@ impl Output {
     }
 }
 
+/// Says that a part of the tests can't be done here, past the capture of what passing tests print.
+pub fn say_skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
 /// Does the same `count` times at once, each in a thread of its own, all starting together.
 pub fn parallel<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(count);

@@ -1,0 +1,80 @@
+//! A second program over the same table: writes the man pages and completions of a release.
+//!
+//! It is built by `make docs` with a bare `rustc`, so that cross builds and machines without network need neither the
+//! program itself nor any crate. Nothing but std may be reached from here.
+//!
+//! `docgen DIRECTORY VERSION`; the day on the man pages comes from SOURCE_DATE_EPOCH.
+
+#![allow(
+    dead_code,
+    reason = "documentation needs only a part of the table and of the errors"
+)]
+
+mod complete;
+#[path = "../error.rs"]
+mod error;
+mod man;
+mod spec;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [directory, version] = &args[..] else {
+        eprintln!("usage: docgen DIRECTORY VERSION");
+        return ExitCode::from(2);
+    };
+    let epoch = env::var("SOURCE_DATE_EPOCH").unwrap_or_default();
+    let edition = man::Edition {
+        version: version.clone(),
+        date: day(epoch.trim().parse().unwrap_or(0)),
+    };
+    match write(Path::new(directory), &edition) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("docgen: {directory}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(directory: &Path, edition: &man::Edition) -> io::Result<()> {
+    let (pages, scripts) = (directory.join("man"), directory.join("completions"));
+    fs::create_dir_all(&pages)?;
+    fs::create_dir_all(&scripts)?;
+    for (name, text) in man::pages(edition) {
+        fs::write(pages.join(name), text)?;
+    }
+    for shell in complete::Shell::ALL {
+        fs::write(scripts.join(shell.file_name()), shell.script())?;
+    }
+    Ok(())
+}
+
+/// The day in UTC, as `YYYY-MM-DD`, of a time in seconds since 1970.
+fn day(seconds: u64) -> String {
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (mut days, mut year) = (seconds / 86_400, 1970);
+    // Far beyond any release; a nonsensical time must not keep a build busy.
+    days = days.min(3_000_000);
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02}", days + 1)
+}

@@ -1,0 +1,48 @@
+//! `completion`: prints the completion scripts, and the names that they ask for.
+
+pub mod install;
+
+use crate::app::App;
+use crate::cli::complete::Shell;
+use crate::cli::parse::Invocation;
+use crate::error::{Error, Result};
+use crate::input;
+use crate::output;
+use crate::store::StoreFile;
+
+/// `completion bash`, `zsh` and `fish`.
+pub fn print(shell: Shell) -> Result<()> {
+    output::data(&shell.script())
+}
+
+/// `completion generate SHELL`.
+pub fn generate(given: &Invocation) -> Result<()> {
+    match given.arg(0).and_then(Shell::named) {
+        Some(shell) => print(shell),
+        None => Err(Error::usage("SHELL is missing")),
+    }
+}
+
+/// `completion names KIND`, which runs at each press of Tab: whatever is amiss, it says nothing of it and changes nothing.
+pub fn names(given: &Invocation, app: &App) -> Result<()> {
+    let store = StoreFile::locate(app.vars)
+        .ok()
+        .and_then(|file| file.peek());
+    let store = store.unwrap_or_default();
+    let names: Vec<String> = match given.arg(0) {
+        Some("environments") => store.urls().iter().map(ToString::to_string).collect(),
+        _ => {
+            let profiles = store.current().profiles;
+            profiles.into_iter().map(|profile| profile.name).collect()
+        }
+    };
+    // Such as no command would make: they would break the list, or the line that is being typed.
+    let is_sound = |name: &String| {
+        !name.starts_with('-')
+            && !name
+                .chars()
+                .any(|c| c.is_whitespace() || input::is_invisible(c))
+    };
+    let lines = names.into_iter().filter(is_sound).map(|name| name + "\n");
+    output::data(&lines.collect::<String>())
+}
