@@ -102,6 +102,13 @@ def expected(config, name):
     }
 
 
+def said(value):
+    """A value without the fields that say nothing: our store leaves them out."""
+    if isinstance(value, dict):
+        return {name: said(one) for name, one in value.items() if one is not None}
+    return value
+
+
 def stored(cli):
     """Our store by environment, with the profiles by name."""
     store = json.loads(cli.store.read_text())
@@ -109,7 +116,7 @@ def stored(cli):
     for environment in store["environments"]:
         profiles = {one["name"]: one for one in environment["profiles"]}
         assert len(profiles) == len(environment["profiles"])
-        assert environment.pop("capabilities") == []
+        assert "capabilities" not in environment
         environment["profiles"] = profiles
         found[environment["api_url"]] = environment
     return store["current_environment"], found
@@ -149,7 +156,7 @@ def test_two_hundred_profiles_field_by_field(cli, theirs, reader):
     assert current == SELF_HOSTED
     currents = {url: environment.pop("current_profile") for url, environment in found.items()}
     assert currents == {CLOUD: "über-1", SELF_HOSTED: "user99@example.com", OPEN: "open-0"}
-    assert found == {url: expected(theirs, url) for url in (CLOUD, SELF_HOSTED, OPEN)}
+    assert found == {url: said(expected(theirs, url)) for url in (CLOUD, SELF_HOSTED, OPEN)}
     assert state(theirs) == before
 
     ours = cli.store.read_bytes()
