@@ -138,8 +138,8 @@ fn a_login_from_the_code_to_the_profile() {
         setup.provider.server().lines(),
         [
             "GET /.well-known/openid-configuration",
-            "POST /device/auth",
             "GET /jwks",
+            "POST /device/auth",
             "POST /token"
         ]
     );
@@ -161,7 +161,7 @@ fn a_login_from_the_code_to_the_profile() {
             .all(|request| request.connection == ours[0].connection)
     );
     assert_eq!(setup.provider.server().connections(), 1);
-    let form = setup.provider.server().requests()[1].form();
+    let form = setup.provider.server().requests()[2].form();
     assert!(form.contains(&("scope".into(), "openid profile email offline_access".into())));
     let body = ours[2].json().unwrap();
     let name = body["name"].as_str().unwrap();

@@ -72,10 +72,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let restored = signals::restore_terminal_when_killed();
     let client = discovery::client(&mut app.http, &env.api_url)?;
     let provider = Provider::read(&mut app.http, &client.discovery_url)?;
+    // Before the person is asked for anything: without the keys nobody can log in.
+    let mut keys = Some(Keys::fetch(&mut app.http, &provider)?);
     let grant = device::authorize(&mut app.http, &provider, &client.id)?;
     show(args, app, &grant);
-    // While the person is busy: afterwards every request is one to wait for.
-    let mut keys = Keys::fetch(&mut app.http, &provider).ok();
     let tokens = wait(app, &provider, &client, &grant)?;
     drop(restored);
     let outcome = identify(app, &provider, &client, &tokens, &mut keys)
