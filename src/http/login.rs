@@ -1,7 +1,10 @@
 //! The control plane's endpoints for browser logins and the API keys that they make.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::agent::{Body, Method, Request, encode};
 use super::api::{Api, Trouble, Why, detail, nonsense, refusal};
@@ -18,7 +21,7 @@ pub struct OidcDiscovery {
     pub discovery_url: String,
     /// The ids of the server's clients at the provider, by what they are for.
     #[serde(default)]
-    pub client_ids: Option<Map<String, Value>>,
+    pub client_ids: Option<BTreeMap<String, Box<RawValue>>>,
 }
 
 /// An API key that was just made; nobody shows it again.
@@ -66,7 +69,9 @@ impl Api<'_> {
     /// # Errors
     /// The server gave nothing of use.
     pub fn me(&mut self) -> Result<(), Trouble> {
-        self.get("/api/v1/auth/me").map(|_: Map<String, Value>| ())
+        // An object, whatever is in it.
+        self.get("/api/v1/auth/me")
+            .map(|_: BTreeMap<String, Box<RawValue>>| ())
     }
 
     /// `POST …/api-keys`: makes an API key. It is sent again only where it can't have arrived.

@@ -54,7 +54,8 @@ pub fn client(http: &mut Http, base: &ApiUrl) -> Result<Client> {
         (None, 1) => ids.values().next(),
         (None, _) => None,
     };
-    let id = id.and_then(|id| input::id(id.as_str()?).ok());
+    let id = id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+    let id = id.and_then(|id| input::id(&id).ok());
     match id {
         Some(id) if is_secure(&said.discovery_url) => Ok(Client {
             discovery_url: said.discovery_url,

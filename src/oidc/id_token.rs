@@ -3,6 +3,8 @@
 //! The signature is checked before anything else of the content is believed. Which algorithm is right follows from the
 //! provider's key, never from the token alone; `none` and the symmetric ones are not spoken at all.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{
@@ -10,6 +12,7 @@ use ring::signature::{
     RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::discovery::{LONGEST, Provider};
@@ -115,31 +118,35 @@ impl Keys {
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Keys> {
         #[derive(Deserialize)]
-        struct Set {
-            keys: Vec<Value>,
+        struct Set<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
         }
-        if body.len() > LONGEST {
+        // serde takes a list for an object, too.
+        if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
         let set: Set = serde_json::from_slice(body).ok()?;
-        Some(Keys(
-            set.keys.iter().take(MOST_KEYS).filter_map(key).collect(),
-        ))
+        let keys = set.keys.iter().take(MOST_KEYS);
+        Some(Keys(keys.filter_map(|jwk| key(jwk.get())).collect()))
     }
 }
 
 /// A key that signs (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2); none where it is of no use here.
-fn key(jwk: &Value) -> Option<Key> {
-    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-    let bytes = |name: &str| decode(text(name)?);
+fn key(jwk: &str) -> Option<Key> {
+    // What a field of no use here holds is no matter.
+    let jwk: BTreeMap<String, &RawValue> = serde_json::from_str(jwk).ok()?;
+    let text = |name: &str| serde_json::from_str::<String>(jwk.get(name)?.get()).ok();
+    let bytes = |name: &str| decode(&text(name)?);
     if text("use").is_some_and(|usage| usage != "sig") {
         return None;
     }
-    let operations = jwk.get("key_ops").and_then(Value::as_array);
+    let operations = jwk.get("key_ops");
+    let operations = operations.and_then(|all| serde_json::from_str::<Vec<String>>(all.get()).ok());
     if operations.is_some_and(|all| !all.iter().any(|one| one == "verify")) {
         return None;
     }
-    let material = match (text("kty")?, text("crv")) {
+    let material = match (text("kty")?.as_str(), text("crv").as_deref()) {
         ("RSA", _) => Material::Rsa {
             n: number(&bytes("n")?),
             e: number(&bytes("e")?),
@@ -156,8 +163,8 @@ fn key(jwk: &Value) -> Option<Key> {
         _ => return None,
     };
     Some(Key {
-        id: text("kid").map(str::to_string),
-        alg: text("alg").map(str::to_string),
+        id: text("kid"),
+        alg: text("alg"),
         material,
     })
 }
