@@ -31,6 +31,10 @@ const TRIES: u32 = 3;
 /// The longest `Retry-After` that is waited for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 const REDIRECTS: u32 = 3;
+/// Fields of a form that show who asks.
+const SECRET_FIELDS: [&str; 3] = ["device_code", "refresh_token", "token"];
+/// What is shorter is no secret worth the name, and may be a part of any text.
+const SHORTEST_SECRET: usize = 8;
 /// What an answer is wanted as.
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
@@ -68,6 +72,24 @@ pub struct Request<'a> {
     pub bearer: Option<&'a Secret>,
     /// What is sent along.
     pub body: Body<'a>,
+}
+
+impl Request<'_> {
+    /// Takes what shows who asks out of what an error is made of: some servers repeat it there.
+    fn hide_secrets(&self, said: &mut Vec<u8>) {
+        let bearer = self.bearer.map(Secret::expose);
+        let fields = match self.body {
+            Body::Form(fields) => fields,
+            _ => &[],
+        };
+        let of_form = fields
+            .iter()
+            .filter(|(name, _)| SECRET_FIELDS.contains(name))
+            .map(|(_, value)| *value);
+        for secret in bearer.into_iter().chain(of_form) {
+            hide(secret.as_bytes(), said);
+        }
+    }
 }
 
 /// An answer, whatever its status.
@@ -316,6 +338,9 @@ impl Http {
         let read = body.into_with_config().limit(LONGEST_ANSWER).read_to_vec();
         response.body =
             read.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
+        if !(200..300).contains(&response.status) {
+            request.hide_secrets(&mut response.body);
+        }
         Ok(response)
     }
 
@@ -355,6 +380,7 @@ impl Http {
                     .take(LONGEST_ANSWER)
                     .read_to_end(&mut response.body);
                 read.map_err(|e| explain(&e.into(), &request.url, proxy.as_ref(), time))?;
+                request.hide_secrets(&mut response.body);
             }
             Ok((response, reader))
         };
@@ -418,8 +444,10 @@ impl Http {
         };
         let answer = answer.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
         let header = |name: &str| {
-            let value = answer.headers().get(name)?.to_str().ok()?;
-            Some(plain(value).chars().take(500).collect::<String>())
+            let mut value = answer.headers().get(name)?.as_bytes().to_vec();
+            request.hide_secrets(&mut value);
+            let value = plain(std::str::from_utf8(&value).ok()?);
+            Some(value.chars().take(500).collect::<String>())
         };
         let response = Response {
             status: answer.status().as_u16(),
@@ -491,6 +519,21 @@ fn fail(cause: Cause, message: String, hint: &str) -> Failure {
         cause,
         lasts: false,
         error: Error::no_answer(message).hint(hint),
+    }
+}
+
+/// Puts stars in the place of a secret.
+fn hide(secret: &[u8], text: &mut Vec<u8>) {
+    if secret.len() < SHORTEST_SECRET {
+        return;
+    }
+    let mut from = 0;
+    while let Some(at) = text[from..]
+        .windows(secret.len())
+        .position(|window| window == secret)
+    {
+        text.splice(from + at..from + at + secret.len(), *b"****");
+        from += at;
     }
 }
 
@@ -727,6 +770,21 @@ mod tests {
             assert_eq!(join(base, location).as_deref(), target, "{location}");
         }
         assert_eq!(join("https://h", "y").as_deref(), Some("https://h/y"));
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        for (text, shown) in [
+            ("", ""),
+            ("12345678", "****"),
+            ("a 12345678123456781234567", "a ********1234567"),
+            ("1234567", "1234567"),
+        ] {
+            let mut text = text.as_bytes().to_vec();
+            hide(b"12345678", &mut text);
+            hide(b"a", &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), shown);
+        }
     }
 
     #[test]
