@@ -105,6 +105,8 @@ pub struct Response {
     pub request_id: Option<String>,
     /// Where the answer came from, after redirects.
     pub url: String,
+    /// Whether it says that its body is server-sent events, as they are.
+    pub is_event_stream: bool,
     retry_after: Option<Duration>,
 }
 
@@ -449,12 +451,16 @@ impl Http {
             let value = plain(std::str::from_utf8(&value).ok()?);
             Some(value.chars().take(500).collect::<String>())
         };
+        let kind = header("content-type").unwrap_or_default();
+        let is_event_stream = kind.trim().to_ascii_lowercase().starts_with(EVENTS)
+            && header("content-encoding").is_none_or(|coding| coding == "identity");
         let response = Response {
             status: answer.status().as_u16(),
             body: Vec::new(),
             location: header("location"),
             request_id: header("x-request-id").or_else(|| header("x-correlation-id")),
             url: request.url.clone(),
+            is_event_stream,
             retry_after: header("retry-after")
                 .and_then(|text| text.trim().parse().ok())
                 .map(Duration::from_secs),

@@ -308,7 +308,12 @@ impl<'a> Api<'a> {
         };
         let (response, body) = self.http.stream(&request, endless)?;
         match response.status {
-            200..300 => Ok(body),
+            200..300 if response.is_event_stream => Ok(body),
+            200..300 => Err(Trouble {
+                why: Why::Nonsense,
+                answer: Ok(response.status),
+                error: nonsense(self.base, "its answer is no stream of events", &response),
+            }),
             _ => Err(refusal(self.base, &response, self.key.map(|_| self.whose))),
         }
     }
