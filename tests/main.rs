@@ -8,6 +8,7 @@ mod docs;
 mod dotenv;
 mod empty_root;
 mod env_file;
+mod faults;
 mod handover;
 mod import;
 mod login;

@@ -183,7 +183,8 @@ impl World {
         self
     }
 
-    fn answer(&mut self, request: &Request, secrets: &Secrets) -> Reply {
+    /// What it answers, for a server that is more than a control plane; keys that it makes go to `secrets`.
+    pub fn answer(&mut self, request: &Request, secrets: &Secrets) -> Reply {
         let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let parts: Vec<String> = request.path.split('/').skip(1).map(decode).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

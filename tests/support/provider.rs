@@ -66,6 +66,16 @@ pub struct Provider {
 
 impl Provider {
     pub fn start() -> Provider {
+        let (script, answer) = Provider::unserved();
+        let server = Server::start(answer);
+        Provider { server, script }
+    }
+
+    /// How it behaves and what it answers, for a server that is more than a provider.
+    pub fn unserved() -> (
+        Arc<Mutex<Script>>,
+        impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) {
         let script = Arc::new(Mutex::new(Script {
             polls: VecDeque::new(),
             device: json!({}),
@@ -85,8 +95,8 @@ impl Provider {
             secret: key(),
         };
         let playing = script.clone();
-        let server = Server::start(move |request| answer(&mut lock(&playing), &keys, request));
-        Provider { server, script }
+        let answer = move |request: &Request| answer(&mut lock(&playing), &keys, request);
+        (script, answer)
     }
 
     /// How it behaves and what it saw. Let go of it before the next request.

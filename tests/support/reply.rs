@@ -228,6 +228,29 @@ impl Reply {
         self
     }
 
+    /// The body, for a test that spoils it.
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// With another body.
+    pub fn with_content(mut self, body: impl Into<Vec<u8>>) -> Reply {
+        self.body = body.into();
+        self
+    }
+
+    /// A 204, which can't have a body, as a 200 that can.
+    pub fn with_room(mut self) -> Reply {
+        self.status = if self.status == 204 { 200 } else { self.status };
+        self
+    }
+
+    /// With another content type.
+    pub fn kind(mut self, content_type: &str) -> Reply {
+        self.headers.retain(|(name, _)| name != "content-type");
+        self.header("content-type", content_type)
+    }
+
     /// Status line and headers as bytes.
     pub(super) fn head(&self) -> Vec<u8> {
         if let Some(raw) = &self.raw_head {
