@@ -25,7 +25,7 @@ use crate::support::secrets::{KEY, Secrets};
 use crate::support::{Exit, Output, Reply, STORE, Sandbox, Server, World};
 
 /// Cells that wait for nothing but short pauses, at once.
-const WORKERS: usize = 40;
+const WORKERS: usize = 24;
 
 /// A control plane and login provider in one, with a fault that can be switched on.
 struct Scene {
