@@ -41,8 +41,10 @@ impl Spool {
         let path = beside(store);
         let size = std::fs::metadata(store).map_or(0, |found| found.len());
         let size = usize::try_from(size).unwrap_or(0).saturating_add(ROOM);
+        // What is there has no answer in it, and may have any mode, or be a link to another file.
+        discard(&path);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path)?;
@@ -95,10 +97,14 @@ pub fn beside(store: &Path) -> PathBuf {
 /// The file can't be read.
 pub fn left(path: &Path) -> io::Result<Option<Kept>> {
     let mut bytes = Vec::new();
-    match File::open(path) {
+    // What is no file, a FIFO that would be waited for or a link, is none of ours.
+    match path.symlink_metadata() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
-        Ok(file) => file.take(2 * ROOM as u64).read_to_end(&mut bytes)?,
+        Ok(found) if !found.is_file() => return Ok(None),
+        Ok(_) => File::open(path)?
+            .take(2 * ROOM as u64)
+            .read_to_end(&mut bytes)?,
     };
     // Behind the answer may be what is left of the room.
     let mut answers = serde_json::Deserializer::from_slice(&bytes).into_iter();
@@ -138,5 +144,18 @@ mod tests {
         assert!(left(&path).unwrap().is_none());
         spool.discard();
         assert!(!path.exists());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt as _, symlink};
+            std::fs::write(directory.path().join("precious"), "precious").unwrap();
+            symlink("precious", &path).unwrap();
+            assert!(left(&path).unwrap().is_none());
+            Spool::prepare(&store).unwrap();
+            let precious = std::fs::read(directory.path().join("precious")).unwrap();
+            assert_eq!(precious, b"precious");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+            Spool::prepare(&store).unwrap();
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 }
