@@ -16,7 +16,7 @@ const SUFFIX: &str = ".tmp";
 /// Writes the file whole. What `keep` describes is the file that is there now: its mode, owner, access list and extended
 /// attributes go over to the new one; without, the file is 0600 and ours.
 pub fn replace(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<()> {
-    Staged::new(path, bytes, keep)?.commit()
+    Staged::new(path, &[bytes], keep)?.commit()
 }
 
 /// A file written and synced, which only has to take its place.
@@ -27,10 +27,12 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Writes beside the target, as [`replace`] does. Dropped, it leaves nothing behind.
-    pub fn new(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Self> {
+    /// Writes beside the target, as [`replace`] does, one part after the other. Dropped, it leaves nothing behind.
+    pub fn new(path: &Path, parts: &[&[u8]], keep: Option<&Metadata>) -> io::Result<Self> {
         let mut temp = create(path)?;
-        temp.write_all(bytes)?;
+        for part in parts {
+            temp.write_all(part)?;
+        }
         if let Some(meta) = keep {
             platform::take_over(temp.as_file(), path, meta)?;
         }

@@ -4,7 +4,7 @@
 //! What a `.env` means is in [`crate::dotenv`], how bytes get to the disk in [`crate::atomic`]. Nothing here prints.
 
 use crate::atomic::{self, Staged};
-use crate::dotenv::{self, Binding, Refusal};
+use crate::dotenv::{self, Binding, Edited, Refusal};
 use crate::error::{Error, Result, os_reason};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -33,12 +33,13 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
     atomic::sweep(&target.real);
     for _ in 0..TRIES {
         let now = target.read()?;
-        let Some(bytes) = target.edited(now.as_ref(), bindings, forbidden)? else {
+        let Some(new) = target.edited(now.as_ref(), bindings, forbidden)? else {
             return Ok(target.outcome(now.as_ref(), false));
         };
         if let Some(now) = &now {
             may_write(&target.real).map_err(|e| target.unwritable(&e))?;
-            let staged = Staged::new(&target.real, &bytes, Some(&now.meta))
+            let parts = [&now.bytes[..new.kept], &new.rest];
+            let staged = Staged::new(&target.real, &parts, Some(&now.meta))
                 .map_err(|e| target.unwritable(&e))?;
             if !now.is_current(&target.real) {
                 continue;
@@ -47,7 +48,7 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
         } else {
             target.make_parents()?;
             let staged =
-                Staged::new(&target.real, &bytes, None).map_err(|e| target.unwritable(&e))?;
+                Staged::new(&target.real, &[&new.rest], None).map_err(|e| target.unwritable(&e))?;
             match staged.commit_new() {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 done => done.map_err(|e| target.unwritable(&e))?,
@@ -182,7 +183,7 @@ impl Target {
         now: Option<&Found>,
         bindings: &[Binding<'_>],
         forbidden: &[&str],
-    ) -> Result<Option<Vec<u8>>> {
+    ) -> Result<Option<Edited>> {
         let old = now.map_or(&[][..], |found| &found.bytes);
         let file = shown(&self.named);
         if let Some(name) = forbidden.iter().find(|name| dotenv::assigns(old, name)) {
@@ -190,8 +191,8 @@ impl Target {
             return Err(Error::failed(text)
                 .hint("remove that line, so that the key is not sent to another address"));
         }
-        let new = dotenv::edit(old, bindings).map_err(|refusal| explain(&refusal, &file))?;
-        Ok((now.is_none() || new != old).then_some(new))
+        let new = dotenv::edit_from(old, bindings).map_err(|refusal| explain(&refusal, &file))?;
+        Ok((now.is_none() || new.rest != old[new.kept..]).then_some(new))
     }
 
     fn make_parents(&self) -> Result<()> {

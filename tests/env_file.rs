@@ -562,7 +562,7 @@ fn only_what_the_dead_left_is_swept() {
     dir.file(".env.abcd123-.tmp", "somebody's", 0o600);
     fs::create_dir(dir.path(".env.dirdirdi.tmp")).expect("a directory");
     symlink("nowhere", dir.path(".env.linklink.tmp")).expect("a link");
-    let live = Staged::new(&path, b"live", None).expect("a writer");
+    let live = Staged::new(&path, &[b"live"], None).expect("a writer");
     assert_eq!(write(&path), changed(&[]));
     let left = dir.names();
     assert!(!left.contains(&".env.abcd1234.tmp".into()), "{left:?}");
@@ -575,7 +575,7 @@ fn only_what_the_dead_left_is_swept() {
 #[test]
 fn a_staged_file_that_is_dropped_leaves_nothing() {
     let dir = folder();
-    drop(Staged::new(&dir.path(".env"), b"x", None).expect("a writer"));
+    drop(Staged::new(&dir.path(".env"), &[b"x"], None).expect("a writer"));
     assert!(dir.names().is_empty());
     atomic::sweep(&dir.path("no/such/.env"));
 }
@@ -584,7 +584,7 @@ fn a_staged_file_that_is_dropped_leaves_nothing() {
 fn a_key_is_never_in_a_file_that_others_can_read() {
     let dir = folder();
     let path = dir.path(".env");
-    let staged = Staged::new(&path, b"key", None).expect("a writer");
+    let staged = Staged::new(&path, &[b"key"], None).expect("a writer");
     let names = dir.names();
     assert_eq!(names.len(), 1);
     assert!(
@@ -593,7 +593,7 @@ fn a_key_is_never_in_a_file_that_others_can_read() {
     );
     assert_eq!(mode(&dir.path(&names[0])), 0o600);
     staged.commit_new().expect("its place is free");
-    let again = Staged::new(&path, b"other", None).expect("a writer");
+    let again = Staged::new(&path, &[b"other"], None).expect("a writer");
     let taken = again.commit_new().expect_err("its place is taken");
     assert_eq!(taken.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(dir.list(), BTreeMap::from([(".env".into(), "key".into())]));

@@ -56,8 +56,23 @@ pub enum Refusal {
     },
 }
 
+/// A file after an edit: so many bytes of what it was, and what comes after them now. A large file is not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// How many bytes at its start stay.
+    pub kept: usize,
+    /// What follows them.
+    pub rest: Vec<u8>,
+}
+
 /// The file with every binding in it, or why that can't be had. A file that has them already comes back unchanged.
 pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
+    let edited = edit_from(file, bindings)?;
+    Ok([&file[..edited.kept], &edited.rest].concat())
+}
+
+/// As [`edit`], from the first change on.
+pub fn edit_from(file: &[u8], bindings: &[Binding<'_>]) -> Result<Edited, Refusal> {
     let spelled = bindings
         .iter()
         .map(Spelled::new)
@@ -68,7 +83,10 @@ pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
     let one_line_end = !file[plain.end..].contains(&b'\r');
     match one_line_end && plain.lines > plain.ours.len() {
         true => edit_without(&plain, file, &spelled, &names),
-        false => edit_whole(file, &spelled, &names),
+        false => Ok(Edited {
+            kept: 0,
+            rest: edit_whole(file, &spelled, &names)?,
+        }),
     }
 }
 
@@ -78,7 +96,7 @@ fn edit_without(
     file: &[u8],
     spelled: &[Spelled<'_>],
     names: &[&[u8]],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Edited, Refusal> {
     let rest = &file[plain.end..];
     let mut short = Vec::with_capacity(rest.len() + 256 * plain.ours.len());
     let mut edited = Vec::new();
@@ -92,10 +110,15 @@ fn edit_without(
     let short = edit_whole(&short, spelled, names).map_err(|refusal| plain.renumbered(refusal))?;
     let Some(rest) = short.strip_prefix(edited.as_slice()) else {
         // The readers want these lines otherwise than in place.
-        return edit_whole(file, spelled, names);
+        let rest = edit_whole(file, spelled, names)?;
+        return Ok(Edited { kept: 0, rest });
     };
-    let mut out = Vec::with_capacity(plain.end + edited.len() + rest.len());
-    let mut done = 0;
+    let kept = plain
+        .ours
+        .first()
+        .map_or(plain.end, |ours| ours.value.start);
+    let mut out = Vec::with_capacity(plain.end - kept + edited.len() + rest.len());
+    let mut done = kept;
     for ours in &plain.ours {
         out.extend_from_slice(&file[done..ours.value.start]);
         out.extend_from_slice(spelled[ours.name].text.as_bytes());
@@ -103,7 +126,7 @@ fn edit_without(
     }
     out.extend_from_slice(&file[done..plain.end]);
     out.extend_from_slice(rest);
-    Ok(out)
+    Ok(Edited { kept, rest: out })
 }
 
 impl Plain {

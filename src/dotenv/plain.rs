@@ -86,24 +86,18 @@ impl Plain {
 }
 
 /// The value of a plain line, if it has one, and where the line ends; none where the line is of another kind.
+#[inline]
 fn line(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
-    let run = |from: usize, class: u8| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        from + rest
-            .iter()
-            .take_while(|byte| CLASSES[usize::from(**byte)] & class != 0)
-            .count()
-    };
     let ends = |at: usize| bytes.get(at) == Some(&b'\n');
     let first = *bytes.first()?;
     if first == b'\n' {
         return Some((None, 1));
     }
     if first == b'#' {
-        let end = run(1, COMMENT);
+        let end = run(bytes, 1, COMMENT);
         return ends(end).then_some((None, end + 1));
     }
-    let name = run(0, NAME);
+    let name = run(bytes, 0, NAME);
     if name == 0
         || first.is_ascii_digit()
         || bytes.get(name) != Some(&b'=')
@@ -114,15 +108,25 @@ fn line(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
     let start = name + 1;
     let end = match bytes.get(start) {
         Some(quote @ (b'\'' | b'"')) => {
-            let end = run(start + 1, QUOTED);
+            let end = run(bytes, start + 1, QUOTED);
             match bytes.get(end) == Some(quote) {
                 true => end + 1,
                 false => return None,
             }
         }
-        _ => run(start, BARE),
+        _ => run(bytes, start, BARE),
     };
     (end > start && ends(end)).then_some((Some(start..end), end + 1))
+}
+
+/// Where bytes of a class end. All of a large file goes through here: an iterator takes twice the time.
+#[inline]
+fn run(bytes: &[u8], from: usize, class: u8) -> usize {
+    let mut at = from;
+    while at < bytes.len() && CLASSES[usize::from(bytes[at])] & class != 0 {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]
