@@ -46,7 +46,7 @@ all: binary docs ## build the release binary, man pages and completions
 
 # The crates are fetched first: where they are is a part of what is passed to the compiler.
 binary:
-	@$(CARGO) fetch --quiet $(CARGOFLAGS) || :
+	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE)
 
 help: ## list these targets
@@ -101,7 +101,7 @@ uninstall: ## remove what install put there
 	  $(DESTDIR)$(zshcompletiondir)/_llamactl $(DESTDIR)$(fishcompletiondir)/llamactl.fish
 
 static: docs ## build a binary that needs nothing of the machine it runs on (rustup target add $(STATIC))
-	@$(CARGO) fetch --quiet $(CARGOFLAGS) || :
+	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE) --target $(STATIC)
 	@ls -l $(TARGET_DIR)/$(STATIC)/release/llamactl
 
