@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::address::host_of;
-use crate::vars::Vars;
+use crate::vars::{self, Vars};
 
 /// Browsers that would take over the terminal.
 const TEXT_BROWSERS: [&str; 7] = [
@@ -107,6 +107,8 @@ fn start(line: &[String]) -> bool {
     let mut command = Command::new(program);
     command
         .args(arguments)
+        // It outlives us, and others may look at its variables.
+        .env_remove(vars::API_KEY)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -6,6 +6,7 @@
 use crate::atomic::{self, Staged};
 use crate::dotenv::{self, Binding, Edited, Refusal};
 use crate::error::{Error, Result, os_reason};
+use crate::vars;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -334,6 +335,7 @@ fn git(path: &Path) -> Option<Git> {
             .args(question)
             .arg("--")
             .arg(&name)
+            .env_remove(vars::API_KEY)
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .current_dir(&directory)
