@@ -64,6 +64,7 @@ fn answer(parsed: Parsed) -> Result<()> {
             env!("CARGO_PKG_VERSION")
         )),
         Parsed::Run(invocation) => {
+            keep_memory_private();
             let vars = vars::Vars;
             let http = http::Http::new(
                 vars,
@@ -74,4 +75,11 @@ fn answer(parsed: Parsed) -> Result<()> {
             commands::run(&invocation, &mut app::App { vars, http, clock })
         }
     }
+}
+
+/// No core dump of this process, with keys in it, is written anywhere, and no other process of the user reads its
+/// memory. What it runs is not concerned: the kernel starts afresh with each program.
+fn keep_memory_private() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
