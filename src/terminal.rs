@@ -39,6 +39,12 @@ pub fn is_interactive(vars: Vars) -> bool {
         && io::stderr().is_terminal()
 }
 
+/// Whether a person sees what is said here, even where nobody can be asked.
+#[must_use]
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// A line about something that goes on: written again and again in its place on a terminal, not at all elsewhere.
 #[derive(Debug)]
 pub struct Line {

@@ -77,6 +77,12 @@ struct Wanted {
 }
 
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
+    // In a script it would only be noise.
+    if matches!(args.key, KeyFrom::Line(_)) && terminal::is_watched() {
+        terminal::warn(
+            "a key on the command line is seen by `ps` and kept by the shell's history; --api-key - and --api-key-file are not",
+        );
+    }
     let env = app.profiles()?.current();
     let key = match &args.key {
         KeyFrom::Line(key) => Some(key.clone()),
