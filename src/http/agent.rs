@@ -533,14 +533,15 @@ fn hide(secret: &[u8], text: &mut Vec<u8>) {
     if secret.len() < SHORTEST_SECRET {
         return;
     }
-    let mut from = 0;
-    while let Some(at) = text[from..]
-        .windows(secret.len())
-        .position(|window| window == secret)
-    {
-        text.splice(from + at..from + at + secret.len(), *b"****");
-        from += at;
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = text.as_slice();
+    while let Some(at) = rest.windows(secret.len()).position(|part| part == secret) {
+        kept.extend_from_slice(&rest[..at]);
+        kept.extend_from_slice(b"****");
+        rest = &rest[at + secret.len()..];
     }
+    kept.extend_from_slice(rest);
+    *text = kept;
 }
 
 /// Scheme, host and port of an address: what a message names.

@@ -2,6 +2,8 @@
 //!
 //! Nothing is stored until all of it worked; what was made on the way to a failure is taken back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::app::App;
 use crate::browser;
 use crate::cli::parse::Invocation;
@@ -9,7 +11,7 @@ use crate::cli::spec::OptId;
 use crate::commands::choice;
 use crate::error::{Error, Kind, Result};
 use crate::http::Cause;
-use crate::http::api::{Api, Project, Whose, Why, find_project};
+use crate::http::api::{Api, Organization, Project, Whose, Why, find_project};
 use crate::http::login::Minted;
 use crate::input;
 use crate::oidc::device::{self, Grant};
@@ -297,15 +299,12 @@ fn in_organization(
     projects: &[Project],
     is_settled: bool,
 ) -> Result<Vec<Project>> {
-    let mut ids: Vec<&str> = Vec::new();
-    for id in projects
+    let mut seen = BTreeSet::new();
+    let ids: Vec<&str> = projects
         .iter()
         .filter_map(|project| project.org_id.as_deref())
-    {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
+        .filter(|id| seen.insert(*id))
+        .collect();
     if is_settled || ids.len() < 2 || !app.is_interactive() {
         return Ok(projects.to_vec());
     }
@@ -313,7 +312,9 @@ fn in_organization(
     let known = Api::new(&mut app.http, &env.api_url, token, Whose::NewLogin)
         .organizations()?
         .unwrap_or_default();
-    let of_id = |id: &str| known.iter().find(|org| org.org_id == id);
+    let known: BTreeMap<&str, &Organization> =
+        known.iter().map(|org| (org.org_id.as_str(), org)).collect();
+    let of_id = |id: &str| known.get(id);
     let labels: Vec<String> = ids
         .iter()
         .map(|id| of_id(id).map_or((*id).to_string(), |org| format!("{} ({id})", org.org_name)))
