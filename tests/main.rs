@@ -4,6 +4,7 @@
 
 mod completion;
 mod deployments;
+mod disk;
 mod docs;
 mod dotenv;
 mod empty_root;
@@ -11,12 +12,14 @@ mod env_file;
 mod faults;
 mod handover;
 mod import;
+mod leaks;
 mod login;
 mod logout;
 mod network;
 mod packaging;
 mod precedence;
 mod profiles;
+mod races;
 mod refresh;
 mod status;
 mod store;

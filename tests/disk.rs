@@ -1,0 +1,450 @@
+//! Disks that are full, files that are somebody else's, and the order in which the program speaks to the system.
+//!
+//! Some of it needs root, `strace` or a mount of its own; where that is not to be had, the test says so and passes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::login::setup;
+use crate::support::secrets::{KEY, OTHER_KEY};
+use crate::support::{LLAMACTL, Output, Run, STORE, Sandbox, environment, profile, store};
+
+const URL: &str = "https://llama.example.com";
+const DIRECTORY: &str = "../home/.config/llamactl";
+/// `nobody`, wherever there is one.
+const NOBODY: u32 = 65534;
+
+fn with_many_profiles() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let many: Vec<_> = (0..50)
+        .map(|i| profile(&format!("p{i}"), "proj", KEY))
+        .collect();
+    sandbox.write_store(&store(&environment(URL, &many)));
+    sandbox
+}
+
+/// With a limit on the size of a file, in blocks of 512 bytes.
+fn limited<'a>(sandbox: &'a Sandbox, blocks: usize, line: &str) -> Run<'a> {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let run = sandbox.args(["-c", &script, "sh", LLAMACTL]);
+    line.split(' ').fold(run.program("/bin/sh"), Run::arg)
+}
+
+#[test]
+fn wherever_the_disk_is_full_nothing_is_lost_and_nothing_is_left() {
+    let key = format!("auth token --no-verify --project p --name new --api-key {OTHER_KEY}");
+    for blocks in 0..30 {
+        for line in [key.as_str(), "auth use p7", "auth logout p7", "auth inject"] {
+            let sandbox = with_many_profiles();
+            let before = (sandbox.read(STORE), sandbox.cwd_tree());
+            let output = limited(&sandbox, blocks, line).anything().run();
+            let after = (sandbox.read(STORE), sandbox.cwd_tree());
+            match output.exit {
+                crate::support::Exit::Code(0) => assert_ne!(before, after, "{line}"),
+                exit => {
+                    assert_eq!(exit, crate::support::Exit::Code(1), "{}", output.stderr);
+                    assert!(
+                        output.stderr.contains(": File too large\nhint: "),
+                        "{}",
+                        output.stderr
+                    );
+                    assert_eq!(before, after, "{line} at {blocks}");
+                }
+            }
+            let litter: Vec<_> = sandbox
+                .home_tree()
+                .into_iter()
+                .filter(|f| f.contains(".tmp"))
+                .collect();
+            assert_eq!(litter, Vec::<String>::new(), "{line} at {blocks}");
+        }
+    }
+}
+
+#[test]
+fn a_store_on_a_full_disk_of_its_own() {
+    // A mount that nobody else sees, gone with the shell that made it.
+    let sandbox = Sandbox::new().env("LLAMACTL_CONFIG_DIR", "disk");
+    fs::create_dir(sandbox.cwd().join("disk")).expect("a directory");
+    let script = format!(
+        "mount -t tmpfs -o size=16k,mode=700 none disk || exit 77
+        llamactl() {{ {LLAMACTL} \"$@\"; echo \"exit $?\"; }}
+        llamactl auth token --no-verify --project p --name a --api-key {KEY}
+        cp disk/profiles.json before
+        head -c 100000 /dev/zero >disk/ballast
+        llamactl auth token --no-verify --project p --name b --api-key {OTHER_KEY}
+        cmp before disk/profiles.json && echo same
+        ls -A disk
+        rm disk/ballast
+        llamactl auth token --no-verify --project p --name b --api-key {OTHER_KEY}"
+    );
+    let run = sandbox.args(["-m", "sh", "-c", &script]).program("unshare");
+    let output = match Command::new("unshare").arg("--version").output() {
+        Ok(_) => run.machine_path().anything().run(),
+        Err(_) => return println!("not tested: no unshare"),
+    };
+    if output.exit == crate::support::Exit::Code(77) || output.stderr.contains("unshare failed") {
+        return println!("not tested: no mounts here: {}", output.stderr);
+    }
+    assert_eq!(
+        output.stdout,
+        "exit 0\nexit 1\nsame\nballast\nprofiles.json\nprofiles.json.lock\nexit 0\n"
+    );
+    let full = "error: disk/profiles.json can't be written: No space left on device\n\
+        hint: nothing was changed; check the directory's rights and the free space on its disk\n";
+    assert!(output.stderr.contains(full), "{}", output.stderr);
+}
+
+#[test]
+fn a_refresh_on_a_full_disk_spends_no_token() {
+    let setup = setup();
+    setup.provider.script().lifetime = 0;
+    setup.log_in();
+    setup
+        .plane
+        .world()
+        .keys
+        .remove("llx-minted000000000000000001");
+    let before = setup.store();
+    let asked = setup.provider.server().requests().len();
+    let output = limited(&setup.sandbox, 16, "projects get").anything().run();
+    assert!(
+        output.stderr.contains("error: the login can't be refreshed, because its new tokens can't be stored: File too large\n"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(setup.store(), before);
+    let asked = &setup.provider.server().lines()[asked..];
+    assert!(!asked.contains(&"POST /token".to_string()), "{asked:?}");
+    let left = setup.sandbox.home_tree();
+    assert!(
+        !left.iter().any(|file| file.ends_with(".refresh")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_store_that_leads_to_a_device() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.cwd().join(DIRECTORY)).expect("directories");
+    sandbox.set_mode(DIRECTORY, 0o700);
+    for device in ["/dev/full", "/dev/null", "/dev/zero"] {
+        symlink(device, sandbox.cwd().join(STORE)).expect("a link");
+        for line in ["auth get", "auth use a"] {
+            sandbox
+                .cmd(line)
+                .code(1)
+                .stderr_has("profiles.json can't be ")
+                .run();
+        }
+        assert!(!fs::metadata(device).expect("the device").is_file());
+        fs::remove_file(sandbox.cwd().join(STORE)).expect("the link gone");
+    }
+}
+
+/// A sandbox whose program runs as `nobody`; none where that can't be.
+fn as_nobody() -> Option<(Sandbox, PathBuf)> {
+    let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    if !rustix::process::geteuid().is_root() || !has_setpriv {
+        println!("not tested: only root can be somebody else, with setpriv");
+        return None;
+    }
+    let sandbox = Sandbox::new();
+    let root = sandbox.home().parent().expect("the sandbox").to_path_buf();
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o711)).expect("its mode");
+    let program = root.join("bin/llamactl");
+    fs::copy(LLAMACTL, &program).expect("a copy that others may run");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+    Some((sandbox, program))
+}
+
+fn nobody<'a>(sandbox: &'a Sandbox, program: &Path, line: &str) -> Run<'a> {
+    let run = sandbox.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let run = run.program("setpriv").machine_path().arg(program);
+    line.split(' ').fold(run, Run::arg)
+}
+
+#[test]
+fn what_is_somebody_else_s_is_said_and_left_alone() {
+    let Some((sandbox, program)) = as_nobody() else {
+        return;
+    };
+    sandbox.write_store(&store(&environment(URL, &[profile("a", "p", KEY)])));
+    let before = sandbox.read(STORE);
+    let denied = |line: &str, what: &str| -> Output {
+        let said = format!(
+            "error: [HOME]/.config/llamactl/profiles.json can't be {what}: Permission denied\n"
+        );
+        nobody(&sandbox, &program, line)
+            .code(1)
+            .stderr_has(&said)
+            .run()
+    };
+    // All of it is root's.
+    denied("auth get", "read");
+    denied("auth use a", "written");
+    // The directory is ours, the file is not.
+    chown(sandbox.cwd().join(DIRECTORY), Some(NOBODY), Some(NOBODY)).expect("an owner");
+    denied("auth get", "read");
+    denied("auth use a", "read");
+    // The file is ours, and the lock is not.
+    chown(sandbox.cwd().join(STORE), Some(NOBODY), Some(NOBODY)).expect("an owner");
+    let lock = sandbox.cwd().join(format!("{STORE}.lock"));
+    chown(&lock, Some(0), Some(0)).expect("an owner");
+    denied("auth use a", "written");
+    nobody(&sandbox, &program, "auth get a -o json")
+        .any_stdout()
+        .run();
+    // It is ours, and may only be read.
+    chown(&lock, Some(NOBODY), Some(NOBODY)).expect("an owner");
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o400)).expect("its mode");
+    denied("auth use a", "written");
+    // The file that others may read is root's: it can't be closed, and that is said.
+    chown(sandbox.cwd().join(STORE), Some(0), Some(0)).expect("an owner");
+    sandbox.set_mode(STORE, 0o644);
+    nobody(&sandbox, &program, "auth get a -o json")
+        .any_stdout()
+        .stderr("warning: [HOME]/.config/llamactl/profiles.json was open to other users (mode 644), and that can't be changed\n")
+        .run();
+    // The directory is ours, and may only be read.
+    chown(sandbox.cwd().join(STORE), Some(NOBODY), Some(NOBODY)).expect("an owner");
+    sandbox.set_mode(STORE, 0o600);
+    fs::remove_file(&lock).expect("no lock");
+    sandbox.set_mode(DIRECTORY, 0o500);
+    denied("auth use a", "written");
+    assert_eq!(sandbox.read(STORE), before);
+}
+
+#[test]
+fn the_lock_of_a_refresh_that_is_something_else() {
+    let setup = setup();
+    setup.provider.script().lifetime = 0;
+    setup.log_in();
+    setup
+        .plane
+        .world()
+        .keys
+        .remove("llx-minted000000000000000001");
+    let lock = setup.sandbox.cwd().join(format!("{STORE}.refresh.lock"));
+    let _ = fs::remove_file(&lock);
+    fs::create_dir(&lock).expect("a directory");
+    let before = setup.store();
+    setup
+        .sandbox
+        .cmd("projects get")
+        .code(1)
+        .stderr_has("error: the login can't be refreshed, because its new tokens can't be stored: ")
+        .run();
+    assert_eq!(setup.store(), before);
+    fs::remove_dir(&lock).expect("no directory");
+    // So with the file for the answer: a FIFO is not waited for.
+    let spool = setup.sandbox.cwd().join(format!("{STORE}.refresh"));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &spool,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .expect("a FIFO");
+    setup
+        .sandbox
+        .cmd("projects get")
+        .any_stdout()
+        .any_stderr()
+        .run();
+    assert!(!spool.exists());
+}
+
+/// One call of a program to the system, as `strace` prints it.
+#[derive(Debug)]
+struct Call {
+    name: String,
+    /// The file, as a path below the sandbox.
+    file: String,
+    text: String,
+}
+
+/// All calls of a run that have to do with files below the sandbox; none without `strace`.
+fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("not tested: no strace");
+        return None;
+    }
+    let calls = "trace=openat,open,creat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,chmod,fchmod,fchmodat,close,mkdir,mkdirat";
+    let script = format!("umask 0; exec strace -f -y -o ../trace -e {calls} {LLAMACTL} \"$@\"");
+    let run = sandbox
+        .args(["-c", &script, "sh"])
+        .program("/bin/sh")
+        .machine_path();
+    let output = line.split(' ').fold(run, Run::arg).anything().run();
+    let text = sandbox.read("../trace");
+    if text.contains("ptrace") && text.lines().count() < 3 || output.stderr.contains("PTRACE") {
+        println!("not tested: strace may not look: {}", output.stderr);
+        return None;
+    }
+    assert_eq!(
+        output.exit,
+        crate::support::Exit::Code(0),
+        "{}",
+        output.stderr
+    );
+    let root = sandbox.home().parent()?.display().to_string();
+    let mut found = Vec::new();
+    for line in text.lines().filter(|line| line.contains(" = ")) {
+        let call = line.split_once(' ')?.1.trim_start();
+        let (name, arguments) = call.split_once('(')?;
+        // `-y` says the path of each descriptor, of the one that came back first of all; a call without one names it.
+        let opened = call
+            .rsplit_once(" = ")
+            .and_then(|(_, result)| result.split(['<', '>']).nth(1));
+        let described = arguments.split(['<', '>']).nth(1);
+        let named = arguments.split('"').nth(1);
+        let file = match name {
+            "openat" => opened.or(named),
+            "mkdir" | "rename" | "chmod" => named,
+            _ => described,
+        };
+        let file = file.unwrap_or_default();
+        if file.starts_with(&root) {
+            let file = file.strip_prefix(&root)?.to_string();
+            found.push(Call {
+                name: name.to_string(),
+                file,
+                text: call.to_string(),
+            });
+        }
+    }
+    Some(found)
+}
+
+/// The mode that a file is made with.
+fn mode_of(call: &Call) -> Option<&str> {
+    call.text.contains("O_CREAT").then_some(())?;
+    let arguments = call.text.rsplit_once(") = ")?.0;
+    arguments.rsplit_once(", ").map(|(_, mode)| mode)
+}
+
+/// That the file came to be by: make it closed to others, write, sync, rename, sync the directory.
+fn assert_atomic(calls: &[Call], target: &str) {
+    let temporary = calls
+        .iter()
+        .find(|call| call.text.contains("O_EXCL") && call.file.contains(".tmp"))
+        .unwrap_or_else(|| panic!("no temporary file: {calls:#?}"));
+    let (directory, name) = target.rsplit_once('/').expect("a directory");
+    let (_, temporary_name) = temporary.file.rsplit_once('/').expect("a directory");
+    let at = |from: usize, what: &str, is: &dyn Fn(&Call) -> bool| {
+        let found = calls.iter().skip(from).position(is);
+        from + found.unwrap_or_else(|| panic!("no {what} of {target} after {from}: {calls:#?}"))
+    };
+    let of_temporary = |call: &Call| call.file == temporary.file;
+    let made = at(0, "making", &|call| {
+        of_temporary(call) && call.name == "openat"
+    });
+    let written = at(made, "write", &|call| {
+        of_temporary(call) && call.name == "write"
+    });
+    let synced = at(written, "sync", &|call| {
+        of_temporary(call) && call.name.contains("sync")
+    });
+    let renamed = at(synced, "rename", &|call| {
+        (call.name.starts_with("rename") || call.name.starts_with("link"))
+            && call.text.contains(temporary_name)
+            && call.text.contains(&format!("{name}\""))
+    });
+    at(renamed, "sync of the directory", &|call| {
+        call.name == "fsync" && call.file == directory
+    });
+    // Nothing is written after the sync, and nobody writes the target itself.
+    let late = calls[synced..]
+        .iter()
+        .any(|call| of_temporary(call) && call.name.contains("write"));
+    let direct = calls
+        .iter()
+        .any(|call| call.file == target && call.name.contains("write"));
+    assert!(!late && !direct, "{calls:#?}");
+}
+
+/// That no file was open to others at any moment, whatever the user's mask.
+fn assert_closed(calls: &[Call]) {
+    let mut modes = BTreeMap::new();
+    for call in calls {
+        if let Some(mode) = mode_of(call) {
+            modes.insert(call.file.clone(), mode.to_string());
+        }
+        if call.name.starts_with("mkdir") {
+            assert!(call.text.contains("0700"), "{}", call.text);
+        }
+        if call.name.contains("chmod") {
+            assert!(
+                call.text.contains("0600") || call.text.contains("0700"),
+                "{}",
+                call.text
+            );
+        }
+    }
+    assert!(!modes.is_empty(), "{calls:#?}");
+    assert!(modes.values().all(|mode| mode == "0600"), "{modes:#?}");
+}
+
+#[test]
+fn a_file_with_a_key_is_closed_written_synced_and_renamed_in_that_order() {
+    let sandbox = Sandbox::new();
+    let target = "/home/.config/llamactl/profiles.json";
+    let token = format!("auth token --no-verify --project p --name a --api-key {KEY}");
+    let again = format!("auth token --no-verify --project p --name a --api-key {OTHER_KEY}");
+    for line in [token.as_str(), again.as_str(), "auth logout a"] {
+        let Some(calls) = trace(&sandbox, line) else {
+            return;
+        };
+        assert_closed(&calls);
+        assert_atomic(&calls, target);
+    }
+    let store = store(&environment(URL, &[profile("a", "p", KEY)]));
+    sandbox.write_store(&store);
+    // A new file, and one that is there and closed.
+    for line in ["auth inject", "auth inject --profile b"] {
+        let mut both = store.clone();
+        both["environments"][0]["profiles"] =
+            json!([profile("a", "p", KEY), profile("b", "q", OTHER_KEY)]);
+        sandbox.write_store(&both);
+        let Some(calls) = trace(&sandbox, line) else {
+            return;
+        };
+        let calls: Vec<Call> = calls
+            .into_iter()
+            .filter(|call| call.file.starts_with("/work"))
+            .collect();
+        assert_closed(&calls);
+        assert_atomic(&calls, "/work/.env");
+    }
+}
+
+#[test]
+fn the_answer_of_a_refresh_is_written_before_anything_else() {
+    let setup = setup();
+    setup.provider.script().lifetime = 0;
+    setup.log_in();
+    setup
+        .plane
+        .world()
+        .keys
+        .remove("llx-minted000000000000000001");
+    let Some(calls) = trace(&setup.sandbox, "projects get") else {
+        return;
+    };
+    assert_closed(&calls);
+    assert_atomic(&calls, "/home/.config/llamactl/profiles.json");
+    let spool = "/home/.config/llamactl/profiles.json.refresh";
+    let of_spool: Vec<&str> = calls
+        .iter()
+        .filter(|call| call.file == spool && call.name != "close")
+        .map(|call| call.name.as_str())
+        .collect();
+    assert_eq!(of_spool, ["openat", "write", "fsync", "write"]);
+}
