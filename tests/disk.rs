@@ -244,14 +244,8 @@ fn the_lock_of_a_refresh_that_is_something_else() {
     fs::remove_dir(&lock).expect("no directory");
     // So with the file for the answer: a FIFO is not waited for.
     let spool = setup.sandbox.cwd().join(format!("{STORE}.refresh"));
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &spool,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
-    )
-    .expect("a FIFO");
+    let fifo = setup.sandbox.args([&spool]).program("mkfifo");
+    fifo.machine_path().run();
     setup
         .sandbox
         .cmd("projects get")
