@@ -268,14 +268,15 @@ struct Call {
     text: String,
 }
 
-/// All calls of a run that have to do with files below the sandbox; none without `strace`.
+/// All calls of a run that have to do with files below the sandbox; none without `strace`, or where it may not look:
+/// the program keeps its memory to itself, and root alone sees which files it names.
 fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
-    if Command::new("strace").arg("-V").output().is_err() {
-        println!("not tested: no strace");
+    if !rustix::process::geteuid().is_root() || Command::new("strace").arg("-V").output().is_err() {
+        println!("not tested: no strace, or not root");
         return None;
     }
     let calls = "trace=openat,open,creat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,chmod,fchmod,fchmodat,close,mkdir,mkdirat";
-    let script = format!("umask 0; exec strace -f -y -o ../trace -e {calls} {LLAMACTL} \"$@\"");
+    let script = format!("umask 0; exec strace -f -o ../trace -e {calls} {LLAMACTL} \"$@\"");
     let run = sandbox
         .args(["-c", &script, "sh"])
         .program("/bin/sh")
@@ -292,29 +293,38 @@ fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
         "{}",
         output.stderr
     );
-    let root = sandbox.home().parent()?.display().to_string();
+    let root = sandbox.home().parent()?.to_path_buf();
+    // The program's own calls; not those of what it starts.
+    let own = text.split(' ').next()?;
+    // Which file a descriptor is.
+    let mut open: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut found = Vec::new();
-    for line in text.lines().filter(|line| line.contains(" = ")) {
-        let call = line.split_once(' ')?.1.trim_start();
-        let (name, arguments) = call.split_once('(')?;
-        // `-y` says the path of each descriptor, of the one that came back first of all; a call without one names it.
-        let opened = call
-            .rsplit_once(" = ")
-            .and_then(|(_, result)| result.split(['<', '>']).nth(1));
-        let described = arguments.split(['<', '>']).nth(1);
-        let named = arguments.split('"').nth(1);
-        let file = match name {
-            "openat" => opened.or(named),
-            "mkdir" | "rename" | "chmod" => named,
-            _ => described,
+    for line in text.lines() {
+        let Some((call, result)) = line.strip_prefix(own).and_then(|l| l.rsplit_once(" = ")) else {
+            continue;
         };
-        let file = file.unwrap_or_default();
-        if file.starts_with(&root) {
-            let file = file.strip_prefix(&root)?.to_string();
+        let (name, arguments) = call.trim_start().split_once('(')?;
+        let named = arguments
+            .split('"')
+            .nth(1)
+            .map(|path| sandbox.cwd().join(path));
+        let descriptor = arguments.split([',', ')']).next()?;
+        let file = match name {
+            "openat" | "mkdir" | "mkdirat" | "chmod" | "fchmodat" | "rename" | "renameat"
+            | "renameat2" | "link" | "linkat" => named,
+            _ => open.get(descriptor).cloned(),
+        };
+        let Some(file) = file else { continue };
+        if name == "openat" {
+            open.insert(result.to_string(), file.clone());
+        }
+        // Without what leads nowhere: `./`.
+        let file: PathBuf = file.components().collect();
+        if let Ok(below) = file.strip_prefix(&root) {
             found.push(Call {
                 name: name.to_string(),
-                file,
-                text: call.to_string(),
+                file: format!("/{}", below.display()),
+                text: call.trim_start().to_string(),
             });
         }
     }
@@ -324,8 +334,8 @@ fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
 /// The mode that a file is made with.
 fn mode_of(call: &Call) -> Option<&str> {
     call.text.contains("O_CREAT").then_some(())?;
-    let arguments = call.text.rsplit_once(") = ")?.0;
-    arguments.rsplit_once(", ").map(|(_, mode)| mode)
+    let (_, mode) = call.text.rsplit_once(", ")?;
+    Some(mode.trim_end().trim_end_matches(')'))
 }
 
 /// That the file came to be by: make it closed to others, write, sync, rename, sync the directory.
