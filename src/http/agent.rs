@@ -11,8 +11,10 @@ use rustls::crypto::ring;
 use ureq::http as wire;
 use ureq::tls::RootCerts;
 
+use super::failure::{Cause, Failure, explain, fail};
 use super::proxy::{Proxy, Settings};
 use super::trust;
+use super::url::{form, join, origin};
 use crate::address::is_plain;
 use crate::error::{Error, Result};
 use crate::output::plain;
@@ -108,39 +110,6 @@ pub struct Response {
     /// Whether it says that its body is server-sent events, as they are.
     pub is_event_stream: bool,
     retry_after: Option<Duration>,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A setting of ours can't be used; nothing was sent.
-    Setup,
-    /// There was no connection; the server has seen nothing of the request.
-    NoConnection,
-    /// The connection broke; whether the server acted on the request is not known.
-    Broken,
-    /// Time ran out; whether the server acted on the request is not known.
-    TimedOut,
-    /// What came back is not HTTP, or too large.
-    Garbled,
-}
-
-/// No answer: why, and what to tell the user.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Why.
-    pub cause: Cause,
-    /// Whether it would be the same again: a certificate that is not believed, a proxy that wants another password.
-    pub lasts: bool,
-    /// What to tell.
-    pub error: Error,
-}
-
-impl Failure {
-    fn lasting(mut self) -> Failure {
-        self.lasts = true;
-        self
-    }
 }
 
 /// Through which proxy, and whether certificates are needed: they are costly to load.
@@ -520,14 +489,6 @@ impl Http {
     }
 }
 
-fn fail(cause: Cause, message: String, hint: &str) -> Failure {
-    Failure {
-        cause,
-        lasts: false,
-        error: Error::no_answer(message).hint(hint),
-    }
-}
-
 /// Puts stars in the place of a secret.
 fn hide(secret: &[u8], text: &mut Vec<u8>) {
     if secret.len() < SHORTEST_SECRET {
@@ -544,240 +505,9 @@ fn hide(secret: &[u8], text: &mut Vec<u8>) {
     *text = kept;
 }
 
-/// Scheme, host and port of an address: what a message names.
-fn origin(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
-    &url[..end]
-}
-
-/// What ureq says, in words, with the hop that failed.
-fn explain(error: &ureq::Error, url: &str, proxy: Option<&Proxy>, time: Duration) -> Failure {
-    use std::io::ErrorKind;
-    use ureq::{Error as E, Timeout};
-    let server = origin(url);
-    let hop = match proxy {
-        Some(proxy) => format!(
-            "{server} (through the proxy {} of {})",
-            proxy.shown, proxy.source
-        ),
-        None => server.to_string(),
-    };
-    let first_hop = match proxy {
-        Some(proxy) => format!("the proxy {} of {}", proxy.shown, proxy.source),
-        None => server.to_string(),
-    };
-    let network = "check the address, the network and the proxy settings";
-    let unreachable = |why: &str| {
-        fail(
-            Cause::NoConnection,
-            format!("{first_hop} can't be reached: {why}"),
-            network,
-        )
-    };
-    if let Some(why) = tls_reason(error) {
-        let hint = "a private authority's certificate goes into SSL_CERT_FILE";
-        return fail(
-            Cause::NoConnection,
-            format!("no safe connection to {hop}: {why}"),
-            hint,
-        )
-        .lasting();
-    }
-    match error {
-        E::HostNotFound => unreachable("there is no such host"),
-        E::Timeout(Timeout::Resolve) => unreachable("its name was not resolved in time"),
-        E::Timeout(Timeout::Connect) => unreachable("no connection within 10 seconds"),
-        E::Timeout(_) => fail(
-            Cause::TimedOut,
-            format!(
-                "{hop} did not answer within {} seconds",
-                time.as_secs().max(1)
-            ),
-            "try again later",
-        ),
-        E::ConnectProxyFailed(why) => refused_by_proxy(why, &first_hop, server),
-        // What std says of a name that does not resolve has no kind of its own.
-        E::Io(e) if e.to_string().contains("lookup address") => {
-            unreachable("there is no such host")
-        }
-        E::Io(e) => match e.kind() {
-            ErrorKind::ConnectionRefused
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::AddrNotAvailable
-            | ErrorKind::NetworkDown
-            | ErrorKind::PermissionDenied => {
-                unreachable(&crate::error::os_reason(e).to_lowercase())
-            }
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => fail(
-                Cause::TimedOut,
-                format!(
-                    "{hop} did not answer within {} seconds",
-                    time.as_secs().max(1)
-                ),
-                "try again later",
-            ),
-            _ => fail(
-                Cause::Broken,
-                format!(
-                    "the connection to {hop} broke: {}",
-                    crate::error::os_reason(e).to_lowercase()
-                ),
-                "try again",
-            ),
-        },
-        E::ConnectionFailed => unreachable("the connection failed"),
-        E::BodyExceedsLimit(_) => fail(
-            Cause::Garbled,
-            format!("{hop} sent more than 8 MiB"),
-            "no control plane sends that much; check the address",
-        ),
-        E::BadUri(_) | E::InvalidProxyUrl | E::Http(_) => fail(
-            Cause::Setup,
-            format!("a request to {hop} can't be put together"),
-            "check the address for characters that URLs don't have",
-        ),
-        _ => fail(
-            Cause::Garbled,
-            format!("{hop} did not answer in HTTP as it should"),
-            "check that the address is that of a control plane",
-        ),
-    }
-}
-
-/// A proxy that did not make the connection; ureq says "proxy server responded 407/407" or why it could not be asked.
-fn refused_by_proxy(why: &str, proxy: &str, server: &str) -> Failure {
-    let status = why.rsplit('/').next().filter(|text| text.len() == 3);
-    if status == Some("407") {
-        return fail(
-            Cause::NoConnection,
-            format!("{proxy} wants another user or password to connect to {server} (407)"),
-            "put them into the proxy's address, http://USER:PASSWORD@HOST:PORT, percent-encoded",
-        )
-        .lasting();
-    }
-    let said = match status {
-        Some(status) => format!("{proxy} refused to connect to {server} ({status})"),
-        None => format!("{proxy} refused to connect to {server}: {}", plain(why)),
-    };
-    fail(
-        Cause::NoConnection,
-        said,
-        "check the address, or list the server in NO_PROXY if it needs no proxy",
-    )
-}
-
-/// Why a certificate or handshake was refused; none where the error is of another kind.
-fn tls_reason(error: &ureq::Error) -> Option<String> {
-    use ureq::Error as E;
-    let text = match error {
-        E::Rustls(e) => e.to_string(),
-        E::Tls(why) => (*why).to_string(),
-        E::Pem(e) => e.to_string(),
-        E::Io(e)
-            if e.get_ref()
-                .is_some_and(|inner| inner.to_string().contains("certificate")) =>
-        {
-            e.to_string()
-        }
-        E::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => e.to_string(),
-        _ => return None,
-    };
-    let words = [
-        ("UnknownIssuer", "its certificate is from an unknown issuer"),
-        ("Expired", "its certificate has expired"),
-        ("expired", "its certificate has expired"),
-        ("NotValidYet", "its certificate is not valid yet"),
-        ("NotValidForName", "its certificate is for another name"),
-        ("not valid for name", "its certificate is for another name"),
-        ("CaUsedAsEndEntity", "its certificate signs itself"),
-        ("InvalidContentType", "it does not speak TLS"),
-        ("corrupt message", "it does not speak TLS"),
-    ];
-    let known = words.iter().find(|(part, _)| text.contains(part));
-    Some(known.map_or_else(|| plain(&text), |(_, said)| (*said).to_string()))
-}
-
-/// `application/x-www-form-urlencoded`.
-fn form(fields: &[(&str, &str)]) -> String {
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
-    pairs.join("&")
-}
-
-/// Percent-encodes everything but RFC 3986's unreserved characters.
-#[must_use]
-pub fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => out.push(char::from(b)),
-            b => {
-                let _ = write!(out, "%{b:02X}");
-            }
-        }
-    }
-    out
-}
-
-/// The address that a `Location` means, seen from `base`; none where it is neither http nor https.
-fn join(base: &str, location: &str) -> Option<String> {
-    let location = location.trim();
-    if !location.bytes().all(|b| b.is_ascii_graphic()) || location.is_empty() {
-        return None;
-    }
-    let lower = location.to_ascii_lowercase();
-    if lower.starts_with("https://") || lower.starts_with("http://") {
-        let (scheme, rest) = location.split_once("://")?;
-        return Some(format!("{}://{rest}", scheme.to_ascii_lowercase()));
-    }
-    let (scheme, _) = base.split_once("://")?;
-    if location.starts_with("//") {
-        return Some(format!("{scheme}:{location}"));
-    }
-    let is_absolute = location.split(['/', '?', '#']).next()?.contains(':');
-    if is_absolute {
-        return None;
-    }
-    if location.starts_with('/') {
-        return Some(format!("{}{location}", origin(base)));
-    }
-    let path = base.split(['?', '#']).next()?;
-    let directory = match path[origin(base).len()..].rfind('/') {
-        Some(slash) => &path[..=origin(base).len() + slash],
-        None => return Some(format!("{path}/{location}")),
-    };
-    Some(format!("{directory}{location}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn locations_are_joined() {
-        let base = "https://h:1/a/b?q";
-        for (location, target) in [
-            ("https://x/y", Some("https://x/y")),
-            ("HTTP://x/y", Some("http://x/y")),
-            ("//x/y", Some("https://x/y")),
-            ("/y", Some("https://h:1/y")),
-            ("y", Some("https://h:1/a/y")),
-            ("javascript:alert(1)", None),
-            ("file:///etc/passwd", None),
-            ("", None),
-            ("/a b", None),
-        ] {
-            assert_eq!(join(base, location).as_deref(), target, "{location}");
-        }
-        assert_eq!(join("https://h", "y").as_deref(), Some("https://h/y"));
-    }
 
     #[test]
     fn secrets_are_hidden() {
@@ -792,13 +522,5 @@ mod tests {
             hide(b"a", &mut text);
             assert_eq!(String::from_utf8(text).unwrap(), shown);
         }
-    }
-
-    #[test]
-    fn forms_are_encoded() {
-        assert_eq!(
-            form(&[("a", "b c&d"), ("e", "\u{f6}~")]),
-            "a=b%20c%26d&e=%C3%B6~"
-        );
     }
 }

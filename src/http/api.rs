@@ -7,7 +7,9 @@ use std::io::BufRead;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::agent::{Body, Cause, Failure, Http, Method, Request, Response, encode};
+use super::agent::{Body, Http, Method, Request, Response};
+use super::failure::{Cause, Failure};
+use super::url::encode;
 use crate::COMPATIBLE_WITH;
 use crate::address::ApiUrl;
 use crate::error::{Error, Kind, Result};

@@ -4,9 +4,10 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use super::agent::{Body, Method, encode};
+use super::agent::{Body, Method};
 use super::api::{Api, DEPLOYMENTS, Trouble, Why};
 use super::events::Events;
+use super::url::encode;
 
 /// A deployment.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::agent::{Body, Method, Request, encode};
+use super::agent::{Body, Method, Request};
 use super::api::{Api, Trouble, Why, detail, nonsense, refusal};
+use super::url::encode;
 use crate::error::Error;
 use crate::input;
 use crate::secret::Secret;
