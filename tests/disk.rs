@@ -426,10 +426,10 @@ fn a_file_with_a_key_is_closed_written_synced_and_renamed_in_that_order() {
         };
         let calls: Vec<Call> = calls
             .into_iter()
-            .filter(|call| call.file.starts_with("/work"))
+            .filter(|call| call.file.starts_with("/cwd"))
             .collect();
         assert_closed(&calls);
-        assert_atomic(&calls, "/work/.env");
+        assert_atomic(&calls, "/cwd/.env");
     }
 }
 

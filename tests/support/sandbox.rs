@@ -61,7 +61,7 @@ impl Sandbox {
             replacements: Mutex::default(),
             secrets: Mutex::new(vec![secrets]),
         };
-        for (name, directory) in [("HOME", "home"), ("CWD", "work"), ("BIN", "bin")] {
+        for (name, directory) in [("HOME", "home"), ("CWD", "cwd"), ("BIN", "bin")] {
             let path = sandbox.root().join(directory);
             fs::create_dir(&path).expect("a directory in the sandbox");
             sandbox.replace(
@@ -125,7 +125,7 @@ impl Sandbox {
 
     /// The working directory.
     pub fn cwd(&self) -> PathBuf {
-        self.root().join("work")
+        self.root().join("cwd")
     }
 
     /// Writes a file; its path is relative to the working directory (`../home/…` leads to the home).
