@@ -274,26 +274,32 @@ pub fn plain(text: &str) -> String {
 #[must_use]
 pub fn table<S: AsRef<str>, const N: usize>(headers: [&str; N], rows: &[[S; N]]) -> String {
     let mut widths = headers.map(str::len);
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(shown(cell.as_ref()).1);
+    let rows: Vec<[Cell; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| shown(cell.as_ref())))
+        .collect();
+    for row in &rows {
+        for (widest, (_, width)) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(*width);
         }
     }
     let mut out = String::with_capacity((widths.iter().sum::<usize>() + 2 * N) * (rows.len() + 1));
-    line(&mut out, &widths, headers.into_iter());
-    for row in rows {
-        line(&mut out, &widths, row.iter().map(AsRef::as_ref));
+    line(&mut out, &widths, &headers.map(shown));
+    for row in &rows {
+        line(&mut out, &widths, row);
     }
     out
 }
 
-fn line<'a>(out: &mut String, widths: &[usize], cells: impl Iterator<Item = &'a str>) {
+/// A cell as it is shown, and how many characters that is.
+type Cell<'a> = (Cow<'a, str>, usize);
+
+fn line(out: &mut String, widths: &[usize], cells: &[Cell]) {
     let mut owed = 0;
-    for (width, cell) in widths.iter().zip(cells) {
+    for (widest, (cell, width)) in widths.iter().zip(cells) {
         blanks(owed, out);
-        let (cell, own_width) = shown(cell);
-        out.push_str(&cell);
-        owed = width + 2 - own_width;
+        out.push_str(cell);
+        owed = widest + 2 - width;
     }
     out.push('\n');
 }
@@ -308,8 +314,8 @@ fn blanks(count: usize, out: &mut String) {
     }
 }
 
-/// A cell as it is shown, and how many characters that is.
-fn shown(cell: &str) -> (Cow<'_, str>, usize) {
+/// A cell without the characters that a terminal would act on.
+fn shown(cell: &str) -> Cell<'_> {
     match cell {
         "" => (Cow::Borrowed("-"), 1),
         // Most cells have nothing in them to remove.
