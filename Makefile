@@ -18,6 +18,7 @@ INSTALL           ?= install
 PYTHON            ?= python3
 # Most tests wait for processes and clocks, not for a core.
 TEST_THREADS      ?= 16
+FUZZ_SECONDS      ?= 60
 # Where the crates lie beside the sources, as in a release's tarball, there is no need for a network.
 CARGOFLAGS        ?= $(if $(wildcard vendor),--frozen,--locked)
 
@@ -40,7 +41,7 @@ REMAP        = --remap-path-prefix=$(CURDIR)=/llamactl \
                --remap-path-prefix=$(TARGET_DIR)=/target
 RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
 
-.PHONY: all binary help demo test golden check e2e docs bench install uninstall static check-static check-cross vendor dist check-dist deb check-deb clean
+.PHONY: all binary help demo test golden check e2e fuzz docs bench install uninstall static check-static check-cross vendor dist check-dist deb check-deb clean
 
 all: binary docs ## build the release binary, man pages and completions
 
@@ -76,6 +77,14 @@ e2e: all ## run the binary against programs nobody here wrote (needs python3 and
 
 # By a small program of its own, over the table of commands: it needs a compiler for the machine that builds, no crate and
 # no network, whatever the binary is built for.
+fuzz: ## run each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
+	@set -e; for target in $$(cd tests/fuzz/fuzz_targets && ls | sed 's/\.rs$$//'); do \
+	  mkdir -p $(TARGET_DIR)/fuzz/$$target; \
+	  seeds=; if [ -d fixtures/$$target ]; then seeds=fixtures/$$target; fi; \
+	  $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz --target-dir $(TARGET_DIR)/fuzz-build $$target \
+	    $(TARGET_DIR)/fuzz/$$target $$seeds -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
+	done
+
 docs: ## man pages and shell completions, below target/docs
 	@mkdir -p $(TARGET_DIR)
 	$(RUSTC) --edition=2024 -o $(TARGET_DIR)/docgen src/cli/docgen.rs

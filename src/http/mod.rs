@@ -10,7 +10,7 @@ pub mod deployments;
 pub mod events;
 mod failure;
 pub mod login;
-mod proxy;
+pub mod proxy;
 mod trust;
 mod url;
 
