@@ -16,6 +16,10 @@ impl ApiUrl {
     /// # Errors
     /// What is wrong with it, as the end of a sentence that begins with its place; the text itself is not in it.
     pub fn parse(text: &str) -> Result<ApiUrl, &'static str> {
+        // What nearly every store and variable names.
+        if text == LLAMA_CLOUD {
+            return Ok(ApiUrl::llama_cloud());
+        }
         let text = text.trim_matches(' ');
         if text.is_empty() {
             return Err("is empty");

@@ -19,6 +19,7 @@ pub mod env_file;
 pub mod error;
 pub mod http;
 pub mod input;
+pub mod json;
 pub mod lock;
 pub mod oidc;
 pub mod output;

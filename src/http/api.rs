@@ -13,6 +13,7 @@ use super::url::encode;
 use crate::COMPATIBLE_WITH;
 use crate::address::ApiUrl;
 use crate::error::{Error, Kind, Result};
+use crate::json;
 use crate::output::plain;
 use crate::secret::Secret;
 
@@ -344,7 +345,7 @@ impl<'a> Api<'a> {
         &self,
         response: &Response,
     ) -> std::result::Result<T, Trouble> {
-        serde_json::from_slice(&response.body).map_err(|error| Trouble {
+        json::read(&response.body).map_err(|error| Trouble {
             why: Why::Nonsense,
             answer: Ok(response.status),
             error: nonsense(self.base, &what_is_wrong(&error, &response.body), response),
@@ -487,7 +488,7 @@ pub(super) fn detail(body: &[u8]) -> Option<String> {
     if looks_like_html(body) {
         return Some("an HTML page, perhaps from a proxy in between".to_string());
     }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = json::read(body).ok()?;
     let text = match answer.detail {
         Detail::Text(text) => text,
         Detail::List(items) => {

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::http::{Body, Cause, Failure, Http, Method, Request, Response};
 use crate::input;
+use crate::json;
 use crate::secret::Secret;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -86,7 +87,7 @@ impl Grant {
             #[serde(default)]
             interval: Value,
         }
-        let answer: Answer = serde_json::from_slice(body).ok()?;
+        let answer: Answer = json::read(body).ok()?;
         let device_code = input::api_key(&answer.device_code).ok()?;
         let user_code = shown(&answer.user_code);
         if user_code.is_empty() || user_code.chars().count() > LONGEST_CODE {
@@ -159,7 +160,7 @@ impl Answer {
                 _ => Answer::Refused(refusal.said),
             };
         }
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&response.body).is_ok();
+        let is_json = json::is_json(&response.body);
         match (response.status, Tokens::parse(&response.body)) {
             (200, Some(tokens)) => Answer::Tokens(Box::new(tokens)),
             (429, _) => Answer::SlowDown,

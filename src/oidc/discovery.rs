@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::api::Api;
 use crate::http::{Body, Http, Method, Request};
 use crate::input;
+use crate::json;
 use crate::output::plain;
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
@@ -120,7 +121,7 @@ impl Provider {
         if body.len() > LONGEST {
             return Err("it is too large".to_string());
         }
-        let found: Metadata = serde_json::from_slice(body)
+        let found: Metadata = json::read(body)
             .map_err(|_| "it is no JSON object with all that a provider says".to_string())?;
         // Discovery §4.3: the issuer is what the metadata's own address says it is.
         let named = discovery_url.strip_suffix(WELL_KNOWN);

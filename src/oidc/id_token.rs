@@ -19,6 +19,7 @@ use super::discovery::{LONGEST, Provider};
 use super::unusable;
 use crate::error::{Error, Result};
 use crate::http::{Body, Http, Method, Request};
+use crate::json;
 use crate::output::plain;
 
 /// How far two clocks may be apart, in seconds.
@@ -126,7 +127,7 @@ impl Keys {
         if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
-        let set: Set = serde_json::from_slice(body).ok()?;
+        let set: Set = json::read(body).ok()?;
         let keys = set.keys.iter().take(MOST_KEYS);
         Some(Keys(keys.filter_map(|jwk| key(jwk.get())).collect()))
     }
@@ -257,7 +258,7 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> std::result::Res
     let (message, signature) = token.rsplit_once('.').ok_or(GARBLED)?;
     let (header, claims) = message.split_once('.').ok_or(GARBLED)?;
     let header = decode(header).ok_or(GARBLED)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| GARBLED)?;
+    let header: Header = json::read(&header).map_err(|_| GARBLED)?;
     if header.crit.is_some() {
         return Err(Flaw::Other("demands an extension that is not known"));
     }
@@ -288,7 +289,7 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> std::result::Res
         });
     }
     let claims = decode(claims).ok_or(GARBLED)?;
-    let claims: Map<String, Value> = serde_json::from_slice(&claims).map_err(|_| GARBLED)?;
+    let claims: Map<String, Value> = json::read(&claims).map_err(|_| GARBLED)?;
     believe(claims, expected)
 }
 

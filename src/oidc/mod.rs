@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::http::Response;
 use crate::input;
+use crate::json;
 use crate::output::plain;
 use crate::secret::Secret;
 
@@ -49,7 +50,7 @@ impl Tokens {
             #[serde(default)]
             id_token: Value,
         }
-        let answer: Answer = serde_json::from_slice(body).ok()?;
+        let answer: Answer = json::read(body).ok()?;
         // A token has the form of a key: one word of ASCII that a header can carry.
         let token = |value: &Value| value.as_str().and_then(|text| input::api_key(text).ok());
         Some(Tokens {
@@ -80,7 +81,7 @@ impl Refusal {
             #[serde(default)]
             error_description: Value,
         }
-        let answer: Answer = serde_json::from_slice(body).ok()?;
+        let answer: Answer = json::read(body).ok()?;
         let code = shown(&answer.error);
         let said = match answer.error_description.as_str().map(shown) {
             Some(words) if !words.is_empty() => format!("{words} ({code})"),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::secret::Secret;
 use crate::store::Login;
 
@@ -107,8 +108,7 @@ pub fn left(path: &Path) -> io::Result<Option<Kept>> {
             .read_to_end(&mut bytes)?,
     };
     // Behind the answer may be what is left of the room.
-    let mut answers = serde_json::Deserializer::from_slice(&bytes).into_iter();
-    Ok(answers.next().and_then(Result::ok))
+    Ok(json::read_first(&bytes))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::address::{ApiUrl, LLAMA_CLOUD};
 use crate::input;
+use crate::json;
 use crate::output::plain;
 use crate::secret::Secret;
 use crate::store::{Login, Profile};
@@ -57,13 +58,11 @@ impl Layout {
     pub fn parse(answer: &[u8]) -> Result<Layout, String> {
         let rubbish = || "what python3 or sqlite3 says of it can't be understood".to_string();
         let mut lines = answer.split(|byte| *byte == b'\n');
-        let state: String =
-            serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
+        let state: String = json::read(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
         if state != "ok" {
             return Err("it is damaged".to_string());
         }
-        let layout: Layout =
-            serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
+        let layout: Layout = json::read(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
         let has = |name: &&str| layout.columns.iter().any(|column| column == name);
         match layout.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
             true => Ok(layout),
@@ -158,7 +157,7 @@ impl Database {
             ..Database::default()
         };
         for line in answer.split(|byte| *byte == b'\n') {
-            match serde_json::from_slice(line) {
+            match json::read(line) {
                 Ok(Row::Environment(row)) => all.environments.push(row),
                 Ok(Row::Profile(row)) => all.profiles.push(row),
                 Ok(Row::Setting { key, value }) => match key.as_str() {

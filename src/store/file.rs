@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::schema::{Store, VERSION};
 use crate::error::{Error, Result, os_reason};
+use crate::json;
 use crate::vars::{self, Vars};
 use crate::{atomic, lock};
 
@@ -28,6 +29,14 @@ pub struct Found {
     /// Sentences without a full stop.
     pub warnings: Vec<String>,
     bytes: Vec<u8>,
+}
+
+/// The profiles while nobody else may change them.
+struct Open {
+    /// The file itself, behind links.
+    real: PathBuf,
+    found: Found,
+    _lock: lock::Lock,
 }
 
 /// The configuration directory, and whether it is ours by default.
@@ -107,12 +116,16 @@ impl StoreFile {
         if self.own_directory {
             tighten_directory(&self.path, &mut warnings);
         }
-        let text = std::str::from_utf8(&bytes).map_err(|e| {
-            let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
-            self.malformed(&format!("no UTF-8 at line {line}"), &bytes)
+        let store = json::read(&bytes).map_err(|e| {
+            let what = match std::str::from_utf8(&bytes) {
+                Ok(_) => describe(&e),
+                Err(e) => {
+                    let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
+                    format!("no UTF-8 at line {line}")
+                }
+            };
+            self.malformed(&what, &bytes)
         })?;
-        let store =
-            serde_json::from_str(text).map_err(|e| self.malformed(&describe(&e), &bytes))?;
         Ok(Found {
             store,
             warnings,
@@ -125,7 +138,7 @@ impl StoreFile {
     pub fn peek(&self) -> Option<Store> {
         let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
         let bytes = fs::read(is_file.then_some(&self.path)?).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        json::read(&bytes).ok()
     }
 
     /// Changes the profiles under the lock: what `change` sees is what the file holds now, and what it leaves is
@@ -137,6 +150,14 @@ impl StoreFile {
         &self,
         change: impl FnOnce(&mut Store) -> Result<T>,
     ) -> Result<(T, Vec<String>)> {
+        let mut open = self.open()?;
+        let outcome = change(&mut open.found.store)?;
+        self.write(&open)?;
+        Ok((outcome, open.found.warnings))
+    }
+
+    /// Takes the lock and reads what the file holds now.
+    fn open(&self) -> Result<Open> {
         make_directory(&self.path).map_err(|e| self.unwritable(&e))?;
         let real = atomic::follow_links(&self.path).map_err(|e| self.unwritable(&e))?;
         let mut lock_path = real.clone().into_os_string();
@@ -149,27 +170,32 @@ impl StoreFile {
             .hint("nothing was changed; end that process, then try again"),
             _ => self.unwritable(&e),
         })?;
-        let Found {
-            mut store,
-            mut warnings,
-            bytes,
-        } = self.read()?;
+        let mut found = self.read()?;
         if !lock.is_held() {
-            warnings.push(format!(
+            found.warnings.push(format!(
                 "the file system of {} has no locks; run one llamactl at a time",
                 self.path.display()
             ));
         }
-        store.writable(&self.path)?;
-        store.version = VERSION;
-        let outcome = change(&mut store)?;
-        let text = serde_json::to_vec_pretty(&store).map_err(|e| self.unwritable(&e.into()))?;
-        let text = [text.as_slice(), b"\n"].concat();
-        atomic::sweep(&real);
-        if text != bytes {
-            atomic::replace(&real, &text, None).map_err(|e| self.unwritable(&e))?;
+        found.store.writable(&self.path)?;
+        found.store.version = VERSION;
+        Ok(Open {
+            real,
+            found,
+            _lock: lock,
+        })
+    }
+
+    /// Writes what is in it now, unless that is what was found.
+    fn write(&self, open: &Open) -> Result<()> {
+        let mut text =
+            serde_json::to_vec_pretty(&open.found.store).map_err(|e| self.unwritable(&e.into()))?;
+        text.push(b'\n');
+        atomic::sweep(&open.real);
+        if text != open.found.bytes {
+            atomic::replace(&open.real, &text, None).map_err(|e| self.unwritable(&e))?;
         }
-        Ok((outcome, warnings))
+        Ok(())
     }
 
     fn unreadable(&self, error: &io::Error) -> Error {
@@ -198,8 +224,7 @@ impl StoreFile {
         struct Version {
             version: u64,
         }
-        let newer =
-            serde_json::from_slice::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
+        let newer = json::read::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
         let said = format!("{} can't be understood: {}", self.path.display(), what);
         Error::failed(said).hint(match newer {
             true => "it was left as it is; it was written by a newer llamactl: update this one",

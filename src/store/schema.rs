@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -52,27 +52,6 @@ impl<T> Unset for Vec<T> {
     }
 }
 
-/// The name of a field: one of those known, without a copy, or else another.
-struct Key(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Result<&'static str, String>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Key {
-    type Value = Result<&'static str, String>;
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("the name of a field")
-    }
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let known = self.0.iter().find(|known| **known == name);
-        Ok(known.copied().ok_or_else(|| name.to_string()))
-    }
-}
-
 /// A JSON object with known fields, and the unknown ones as they stood. `serde(flatten)` would keep them too, but not
 /// to the byte (numbers), and it buffers everything.
 macro_rules! object {
@@ -87,6 +66,29 @@ macro_rules! object {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[allow(non_camel_case_types)]
+                enum Field {
+                    $($field,)*
+                    Unknown(String),
+                }
+                impl<'de> Deserialize<'de> for Field {
+                    fn deserialize<D: Deserializer<'de>>(name: D) -> Result<Self, D::Error> {
+                        struct Name;
+                        impl Visitor<'_> for Name {
+                            type Value = Field;
+                            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                                f.write_str("the name of a field")
+                            }
+                            fn visit_str<E>(self, name: &str) -> Result<Field, E> {
+                                Ok(match name {
+                                    $(stringify!($field) => Field::$field,)*
+                                    _ => Field::Unknown(name.to_string()),
+                                })
+                            }
+                        }
+                        name.deserialize_str(Name)
+                    }
+                }
                 struct Fields;
                 impl<'de> Visitor<'de> for Fields {
                     type Value = $name;
@@ -96,13 +98,10 @@ macro_rules! object {
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         $(let mut $field: Option<$type> = None;)*
                         let mut unknown = BTreeMap::new();
-                        while let Some(key) = map.next_key_seed(Key(&[$(stringify!($field)),*]))? {
-                            match key {
-                                $(Ok(stringify!($field)) => $field = Some(map.next_value()?),)*
-                                Ok(name) => {
-                                    unknown.insert(name.to_string(), map.next_value()?);
-                                }
-                                Err(name) => {
+                        while let Some(field) = map.next_key()? {
+                            match field {
+                                $(Field::$field => $field = Some(map.next_value()?),)*
+                                Field::Unknown(name) => {
                                     unknown.insert(name, map.next_value()?);
                                 }
                             }
