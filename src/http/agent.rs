@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use rustls::crypto::ring;
 use ureq::http as wire;
 use ureq::tls::RootCerts;
 
@@ -478,7 +477,7 @@ impl Http {
             .proxy(ureq_proxy)
             .tls_config(
                 ureq::tls::TlsConfig::builder()
-                    .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+                    .unversioned_rustls_crypto_provider(Arc::new(trust::cryptography()))
                     .root_certs(roots)
                     .build(),
             )

@@ -5,7 +5,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use crate::error::{Error, Result, os_reason};
@@ -13,6 +17,29 @@ use crate::vars::Vars;
 
 const FILE: &str = "SSL_CERT_FILE";
 const DIR: &str = "SSL_CERT_DIR";
+
+/// What TLS computes with: ring, without what would sign for a client. This program shows no certificate of its own.
+#[must_use]
+pub fn cryptography() -> CryptoProvider {
+    CryptoProvider {
+        key_provider: &NoClientKeys,
+        ..ring::default_provider()
+    }
+}
+
+#[derive(Debug)]
+struct NoClientKeys;
+
+impl KeyProvider for NoClientKeys {
+    fn load_private_key(
+        &self,
+        _der: PrivateKeyDer<'static>,
+    ) -> std::result::Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General(
+            "there are no client keys".to_string(),
+        ))
+    }
+}
 
 /// The roots to verify servers with.
 ///
