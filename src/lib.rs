@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod app;
+pub mod arena;
 pub mod atomic;
 pub mod browser;
 pub mod cli;
