@@ -18,6 +18,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let env = app.profiles()?.into_current();
     let profile = env.current();

@@ -1,4 +1,7 @@
 //! What each command does: one file each. No command calls another; what two share is in a room of its own.
+//!
+//! Each `run` is kept apart (`inline(never)`): in one piece with all others, the shortest command would bring the longest
+//! into memory.
 
 mod auth {
     pub mod exec;

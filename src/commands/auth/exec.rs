@@ -26,6 +26,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     let Some((program, rest)) = args.command.split_first() else {

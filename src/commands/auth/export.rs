@@ -47,6 +47,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     match args.format {

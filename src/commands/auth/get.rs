@@ -24,6 +24,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
     let is_new = store.environments.iter().all(|env| env.profiles.is_empty());

@@ -54,6 +54,7 @@ struct ProfileLine {
     skipped: Option<String>,
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let path = python_profiles::locate(args.from.as_deref(), app.vars)?;
     let database = python_profiles::read(&path)?;

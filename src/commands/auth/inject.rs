@@ -31,6 +31,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let handover = Handover::stored(app, args.profile.as_deref())?;
     let mut bindings = Vec::new();

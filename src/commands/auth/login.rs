@@ -61,6 +61,7 @@ struct Visitor {
     claims: Claims,
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let env = app.profiles()?.current();
     if !env.requires_auth {

@@ -34,6 +34,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     refresh::recover(app)?;
     let env = app.profiles()?.current();

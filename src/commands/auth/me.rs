@@ -25,6 +25,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let variable = app.vars.text(vars::PROFILE)?;
     let env = app.profiles()?.current();

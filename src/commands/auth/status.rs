@@ -71,6 +71,7 @@ impl Check {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let ask = Ask {
         profile: args.profile.as_deref(),

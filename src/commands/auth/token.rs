@@ -76,6 +76,7 @@ struct Wanted {
     name: Option<String>,
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // In a script it would only be noise.
     if matches!(args.key, KeyFrom::Line(_)) && terminal::is_watched() {

@@ -20,6 +20,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // A name is looked for under the lock; only to pick one needs a look before.
     let (name, picked_in) = match &args.name {

@@ -30,6 +30,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let shell = match args.shell {
         Some(shell) => shell,

@@ -27,6 +27,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let (shown, doc) = match &args.target.name {

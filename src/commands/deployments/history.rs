@@ -25,6 +25,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let name = args.target.required_name();

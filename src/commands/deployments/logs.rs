@@ -47,6 +47,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let _interruptible = signals::restore_terminal_when_killed();

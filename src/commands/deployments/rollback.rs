@@ -32,6 +32,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();

@@ -23,6 +23,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     refresh::recover(app)?;
     let store = app.profiles()?;

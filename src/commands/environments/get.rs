@@ -22,6 +22,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
     let current = store.current_url();

@@ -21,6 +21,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
     let url = choice::environment(

@@ -29,6 +29,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let ask = Ask {
         profile: args.profile.as_deref(),

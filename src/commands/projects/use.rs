@@ -29,6 +29,7 @@ impl Args {
     }
 }
 
+#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // It changes what is stored, so the variables that stand in for a profile do not count.
     let ask = Ask {
