@@ -111,7 +111,9 @@ fn aliases() -> Vec<(String, &'static str, &'static str)> {
 fn spellings(opt: &Opt, all: bool) -> Vec<String> {
     let short = opt.short.map(|letter| format!("-{letter}"));
     let hidden = if all { opt.aliases } else { &[] };
-    let long = [opt.long].into_iter().chain(hidden.iter().copied());
+    let long = [opt.long.as_str()]
+        .into_iter()
+        .chain(hidden.iter().copied());
     short
         .into_iter()
         .chain(long.map(|name| format!("--{name}")))
@@ -268,7 +270,7 @@ fn fish() -> String {
             .flat_map(|opt| {
                 spellings(opt, false)
                     .into_iter()
-                    .map(|name| (name, opt.about))
+                    .map(|name| (name, opt.about.as_str()))
             })
             .collect();
         fish_list(&mut options, &row.words, &shown);

@@ -29,12 +29,12 @@ pub fn page(path: &[&Command]) -> String {
             section(
                 &mut out,
                 "Arguments",
-                args.iter().map(|a| (a.name.to_string(), a.about)),
+                args.iter().map(|a| (a.name.to_string(), a.about.as_str())),
             );
             section(
                 &mut out,
                 "Options",
-                options.iter().map(|opt| (label(opt), opt.about)),
+                options.iter().map(|opt| (label(opt), opt.about.as_str())),
             );
         }
     }
@@ -47,7 +47,7 @@ pub fn page(path: &[&Command]) -> String {
     section(
         &mut out,
         "Options of every command",
-        everywhere.map(|opt| (label(opt), opt.about)),
+        everywhere.map(|opt| (label(opt), opt.about.as_str())),
     );
     if let Node::Leaf { examples, .. } = here.node {
         out.push_str("\nExamples:\n");

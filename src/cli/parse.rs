@@ -192,7 +192,7 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
     }
     if let Some(moved) = moved.iter().find(|moved| moved.name == word) {
         let said = format!("no command '{} {word}' in this build", words(path));
-        return Err(Error::usage(said).hint(moved.hint));
+        return Err(Error::usage(said).hint(moved.hint.as_str()));
     }
     if path.len() == 1 && !word.is_empty() {
         let starting: Vec<&'static Command> = commands
@@ -255,7 +255,7 @@ fn unknown_option(path: &[&'static Command], name: &str) -> Error {
         return see_help(Error::usage("unknown option"), path);
     }
     let error = Error::usage(format!("unknown option '--{name}' of `{}`", words(path)));
-    match nearest(name, offered(path).map(|opt| opt.long)) {
+    match nearest(name, offered(path).map(|opt| opt.long.as_str())) {
         Some(near) => error.hint(format!("did you mean `--{near}`?")),
         None => see_help(error, path),
     }
@@ -430,7 +430,7 @@ mod tests {
                 words(path)
             );
             let mut longs: Vec<&str> = offered(path)
-                .flat_map(|opt| opt.aliases.iter().copied().chain([opt.long]))
+                .flat_map(|opt| opt.aliases.iter().copied().chain([opt.long.as_str()]))
                 .collect();
             let mut shorts: Vec<char> = offered(path).filter_map(|opt| opt.short).collect();
             let mut names: Vec<&str> = here
@@ -439,7 +439,7 @@ mod tests {
                 .flat_map(|c| c.aliases.iter().copied().chain([c.name]))
                 .collect();
             if let Node::Group { moved, .. } = here.node {
-                names.extend(moved.iter().map(|moved| moved.name));
+                names.extend(moved.iter().map(|moved| moved.name.as_str()));
             }
             for (what, count) in [
                 ("options", unique(&mut longs)),

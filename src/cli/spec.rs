@@ -110,26 +110,102 @@ pub enum Node {
     },
 }
 
+/// A text of at most `N` bytes that stands in its row. A `&str` would be a pointer, and whatever loads a program sets all
+/// pointers of its data right before it begins: hundreds of them here took longer than what a short command does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Text<N> {
+    const fn new(text: &str) -> Text<N> {
+        let mut bytes = [0; N];
+        let mut len = 0;
+        // A text that is too long does not compile.
+        while len < text.len() {
+            bytes[len] = text.as_bytes()[len];
+            len += 1;
+        }
+        Text { bytes, len }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> std::ops::Deref for Text<N> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl<const N: usize> PartialEq<&str> for Text<N> {
+    fn eq(&self, text: &&str) -> bool {
+        self.bytes.get(..self.len) == Some(text.as_bytes())
+    }
+}
+
+impl<const N: usize> std::fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl<const N: usize> std::fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
 /// A word that once was a command.
 #[derive(Debug)]
 pub struct Moved {
     /// The old word.
-    pub name: &'static str,
+    pub name: Text<24>,
     /// What became of it, as a hint.
-    pub hint: &'static str,
+    pub hint: Text<128>,
+}
+
+const fn moved(name: &str, hint: &str) -> Moved {
+    Moved {
+        name: Text::new(name),
+        hint: Text::new(hint),
+    }
 }
 
 /// A positional argument.
 #[derive(Debug)]
 pub struct Arg {
     /// As shown in the usage line.
-    pub name: &'static str,
+    pub name: Text<16>,
     /// Whether the command can't run without it.
     pub required: bool,
     /// One line, no full stop.
-    pub about: &'static str,
+    pub about: Text<64>,
     /// What it may be.
     pub value: Value,
+}
+
+const fn required(name: &str, value: Value, about: &str) -> Arg {
+    Arg {
+        required: true,
+        ..optional(name, value, about)
+    }
+}
+
+const fn optional(name: &str, value: Value, about: &str) -> Arg {
+    Arg {
+        name: Text::new(name),
+        required: false,
+        about: Text::new(about),
+        value,
+    }
 }
 
 /// What an option is, apart from its text; commands ask an invocation by it.
@@ -199,15 +275,15 @@ pub struct Opt {
     /// How a command asks for it.
     pub id: OptId,
     /// Without the dashes.
-    pub long: &'static str,
+    pub long: Text<24>,
     /// Without the dash.
     pub short: Option<char>,
     /// Other long names accepted in its place; not shown.
     pub aliases: &'static [&'static str],
     /// The name of its value as shown, and what it may be; none for a switch.
-    pub value: Option<(&'static str, Value)>,
+    pub value: Option<(Text<8>, Value)>,
     /// One line, no full stop.
-    pub about: &'static str,
+    pub about: Text<96>,
 }
 
 /// What a value may be: checked by the parser where it can be, offered by completion.
@@ -233,36 +309,33 @@ pub enum Value {
 #[derive(Debug)]
 pub struct Example {
     /// As typed.
-    pub line: &'static str,
+    pub line: Text<80>,
     /// What it is good for.
-    pub says: &'static str,
+    pub says: Text<64>,
 }
 
-const fn switch(id: OptId, long: &'static str, about: &'static str) -> Opt {
-    Opt {
-        id,
-        long,
-        short: None,
-        aliases: &[],
-        value: None,
-        about,
+const fn example(line: &str, says: &str) -> Example {
+    Example {
+        line: Text::new(line),
+        says: Text::new(says),
     }
 }
 
-const fn valued(
-    id: OptId,
-    long: &'static str,
-    name: &'static str,
-    value: Value,
-    about: &'static str,
-) -> Opt {
+const fn switch(id: OptId, long: &str, about: &str) -> Opt {
     Opt {
         id,
-        long,
+        long: Text::new(long),
         short: None,
         aliases: &[],
-        value: Some((name, value)),
-        about,
+        value: None,
+        about: Text::new(about),
+    }
+}
+
+const fn valued(id: OptId, long: &str, name: &str, value: Value, about: &str) -> Opt {
+    Opt {
+        value: Some((Text::new(name), value)),
+        ..switch(id, long, about)
     }
 }
 
@@ -345,7 +418,7 @@ const NAME: Opt = valued(
     "Call the profile NAME instead of a name made from the key",
 );
 const LOGIN_NAME: Opt = Opt {
-    about: "Call the profile NAME instead of the user's e-mail address",
+    about: Text::new("Call the profile NAME instead of the user's e-mail address"),
     ..NAME
 };
 const NO_BROWSER: Opt = switch(
@@ -366,7 +439,7 @@ const ORG: Opt = valued(
     "Only projects of this organization",
 );
 const LOGIN_ORG: Opt = Opt {
-    about: "Choose among the projects of this organization",
+    about: Text::new("Choose among the projects of this organization"),
     ..ORG
 };
 const FORMATS: &[&str] = &["text", "json", "yaml"];
@@ -461,42 +534,32 @@ const YES: Opt = Opt {
     ..switch(OptId::Yes, "yes", "Do not ask")
 };
 
-const PROFILE_NAME: Arg = Arg {
-    name: "NAME",
-    required: false,
-    about: "The name of a profile, as `auth get` lists it",
-    value: Value::Profile,
-};
-const STORED_URL: Arg = Arg {
-    name: "URL",
-    required: false,
-    about: "The address of a control plane, as `environments get` lists it",
-    value: Value::Environment,
-};
-const NEW_URL: Arg = Arg {
-    name: "URL",
-    required: false,
-    about: "The base address of a control plane",
-    value: Value::Text,
-};
-const DEPLOYMENT: Arg = Arg {
-    name: "NAME",
-    required: true,
-    about: "The name of a deployment, as `deployments get` lists it",
-    value: Value::Text,
-};
-const COMMAND_LINE: Arg = Arg {
-    name: "CMD [ARG...]",
-    required: true,
-    about: "The command to run, and its arguments",
-    value: Value::Command,
-};
-const PROJECT_ID: Arg = Arg {
-    name: "ID",
-    required: false,
-    about: "The id of a project, as `projects get` lists it",
-    value: Value::Text,
-};
+const PROFILE_NAME: Arg = optional(
+    "NAME",
+    Value::Profile,
+    "The name of a profile, as `auth get` lists it",
+);
+const STORED_URL: Arg = optional(
+    "URL",
+    Value::Environment,
+    "The address of a control plane, as `environments get` lists it",
+);
+const NEW_URL: Arg = optional("URL", Value::Text, "The base address of a control plane");
+const DEPLOYMENT: Arg = required(
+    "NAME",
+    Value::Text,
+    "The name of a deployment, as `deployments get` lists it",
+);
+const COMMAND_LINE: Arg = required(
+    "CMD [ARG...]",
+    Value::Command,
+    "The command to run, and its arguments",
+);
+const PROJECT_ID: Arg = optional(
+    "ID",
+    Value::Text,
+    "The id of a project, as `projects get` lists it",
+);
 
 const AUTH: &[Command] = &[
     Command {
@@ -511,18 +574,15 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&TOKEN_PROJECT, &API_KEY, &API_KEY_FILE, &NAME, &NO_VERIFY],
             examples: &[
-                Example {
-                    line: "llamactl auth token",
-                    says: "ask for everything",
-                },
-                Example {
-                    line: "llamactl auth token --api-key llx-... --project your-project-id",
-                    says: "ask nothing",
-                },
-                Example {
-                    line: "llamactl auth token --api-key - --project your-project-id <key.txt",
-                    says: "keep the key out of the process list",
-                },
+                example("llamactl auth token", "ask for everything"),
+                example(
+                    "llamactl auth token --api-key llx-... --project your-project-id",
+                    "ask nothing",
+                ),
+                example(
+                    "llamactl auth token --api-key - --project your-project-id <key.txt",
+                    "keep the key out of the process list",
+                ),
             ],
         },
         aliases: &[],
@@ -540,14 +600,11 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&TOKEN_PROJECT, &LOGIN_ORG, &LOGIN_NAME, &NO_BROWSER],
             examples: &[
-                Example {
-                    line: "llamactl auth login",
-                    says: "ask for everything",
-                },
-                Example {
-                    line: "llamactl auth login --no-browser --project your-project-id",
-                    says: "on a machine without a screen",
-                },
+                example("llamactl auth login", "ask for everything"),
+                example(
+                    "llamactl auth login --no-browser --project your-project-id",
+                    "on a machine without a screen",
+                ),
             ],
         },
         aliases: &[],
@@ -561,14 +618,8 @@ const AUTH: &[Command] = &[
             args: &[PROFILE_NAME],
             options: &[&OUTPUT],
             examples: &[
-                Example {
-                    line: "llamactl auth get",
-                    says: "all of them, as a table",
-                },
-                Example {
-                    line: "llamactl auth get -o yaml",
-                    says: "for a script",
-                },
+                example("llamactl auth get", "all of them, as a table"),
+                example("llamactl auth get -o yaml", "for a script"),
             ],
         },
         aliases: &[],
@@ -581,10 +632,10 @@ const AUTH: &[Command] = &[
             id: Id::AuthUse,
             args: &[PROFILE_NAME],
             options: &[],
-            examples: &[Example {
-                line: "llamactl auth use work",
-                says: "work as `work` from now on",
-            }],
+            examples: &[example(
+                "llamactl auth use work",
+                "work as `work` from now on",
+            )],
         },
         aliases: &[],
     },
@@ -600,14 +651,11 @@ const AUTH: &[Command] = &[
             args: &[PROFILE_NAME],
             options: &[&ALL],
             examples: &[
-                Example {
-                    line: "llamactl auth logout work",
-                    says: "forget the profile `work`",
-                },
-                Example {
-                    line: "llamactl auth logout --all",
-                    says: "forget every profile of the current environment",
-                },
+                example("llamactl auth logout work", "forget the profile `work`"),
+                example(
+                    "llamactl auth logout --all",
+                    "forget every profile of the current environment",
+                ),
             ],
         },
         aliases: &[],
@@ -621,10 +669,10 @@ const AUTH: &[Command] = &[
             id: Id::AuthMe,
             args: &[],
             options: &[&PROFILE],
-            examples: &[Example {
-                line: "llamactl auth me",
-                says: "the claims of the current profile's login",
-            }],
+            examples: &[example(
+                "llamactl auth me",
+                "the claims of the current profile's login",
+            )],
         },
         aliases: &[],
     },
@@ -639,14 +687,11 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&FROM, &DRY_RUN, &OUTPUT],
             examples: &[
-                Example {
-                    line: "llamactl auth import",
-                    says: "take over everything",
-                },
-                Example {
-                    line: "llamactl auth import --dry-run -o json",
-                    says: "see what would come",
-                },
+                example("llamactl auth import", "take over everything"),
+                example(
+                    "llamactl auth import --dry-run -o json",
+                    "see what would come",
+                ),
             ],
         },
         aliases: &[],
@@ -662,18 +707,15 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&ENV_FILE, &CHECK, &PROFILE],
             examples: &[
-                Example {
-                    line: "llamactl auth inject",
-                    says: "write ./.env",
-                },
-                Example {
-                    line: "llamactl auth inject --env-file sub/dir/.env",
-                    says: "write another file, making its directory",
-                },
-                Example {
-                    line: "llamactl auth inject --check",
-                    says: "exit 1 if .env is not up to date",
-                },
+                example("llamactl auth inject", "write ./.env"),
+                example(
+                    "llamactl auth inject --env-file sub/dir/.env",
+                    "write another file, making its directory",
+                ),
+                example(
+                    "llamactl auth inject --check",
+                    "exit 1 if .env is not up to date",
+                ),
             ],
         },
         aliases: &[],
@@ -689,14 +731,11 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&PROFILE, &PROJECT, &OFFLINE, &OUTPUT],
             examples: &[
-                Example {
-                    line: "llamactl auth status",
-                    says: "who am I, and does it work",
-                },
-                Example {
-                    line: "llamactl auth status --offline -o json",
-                    says: "what would be used, without a request",
-                },
+                example("llamactl auth status", "who am I, and does it work"),
+                example(
+                    "llamactl auth status --offline -o json",
+                    "what would be used, without a request",
+                ),
             ],
         },
         aliases: &[],
@@ -710,10 +749,10 @@ const AUTH: &[Command] = &[
             id: Id::AuthExec,
             args: &[COMMAND_LINE],
             options: &[&PROFILE, &PROJECT],
-            examples: &[Example {
-                line: "llamactl auth exec --profile work -- python app.py",
-                says: "run it as `work`",
-            }],
+            examples: &[example(
+                "llamactl auth exec --profile work -- python app.py",
+                "run it as `work`",
+            )],
         },
         aliases: &[],
     },
@@ -727,14 +766,14 @@ const AUTH: &[Command] = &[
             args: &[],
             options: &[&EXPORT_FORMAT, &PROFILE, &PROJECT],
             examples: &[
-                Example {
-                    line: "llamactl auth export",
-                    says: "in a shell: eval \"$(llamactl auth export)\"",
-                },
-                Example {
-                    line: "llamactl auth export --format fish",
-                    says: "in fish: llamactl auth export --format fish | source",
-                },
+                example(
+                    "llamactl auth export",
+                    "in a shell: eval \"$(llamactl auth export)\"",
+                ),
+                example(
+                    "llamactl auth export --format fish",
+                    "in fish: llamactl auth export --format fish | source",
+                ),
             ],
         },
         aliases: &[],
@@ -754,14 +793,8 @@ const DEPLOYMENTS: &[Command] = &[
             }],
             options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
             examples: &[
-                Example {
-                    line: "llamactl deployments get",
-                    says: "all of them, as a table",
-                },
-                Example {
-                    line: "llamactl deployments get my-app -o yaml",
-                    says: "all about one",
-                },
+                example("llamactl deployments get", "all of them, as a table"),
+                example("llamactl deployments get my-app -o yaml", "all about one"),
             ],
         },
         aliases: &["list"],
@@ -774,10 +807,10 @@ const DEPLOYMENTS: &[Command] = &[
             id: Id::DeploymentsHistory,
             args: &[DEPLOYMENT],
             options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
-            examples: &[Example {
-                line: "llamactl deployments history my-app",
-                says: "newest first",
-            }],
+            examples: &[example(
+                "llamactl deployments history my-app",
+                "newest first",
+            )],
         },
         aliases: &[],
     },
@@ -798,14 +831,11 @@ const DEPLOYMENTS: &[Command] = &[
                 &PROFILE,
             ],
             examples: &[
-                Example {
-                    line: "llamactl deployments logs my-app --follow",
-                    says: "until Ctrl-C",
-                },
-                Example {
-                    line: "llamactl deployments logs my-app --since-seconds 600 --json",
-                    says: "the last ten minutes, for a script",
-                },
+                example("llamactl deployments logs my-app --follow", "until Ctrl-C"),
+                example(
+                    "llamactl deployments logs my-app --since-seconds 600 --json",
+                    "the last ten minutes, for a script",
+                ),
             ],
         },
         aliases: &[],
@@ -818,10 +848,10 @@ const DEPLOYMENTS: &[Command] = &[
             id: Id::DeploymentsRollback,
             args: &[DEPLOYMENT],
             options: &[&GIT_SHA, &PROJECT, &PROFILE],
-            examples: &[Example {
-                line: "llamactl deployments rollback my-app --git-sha 1a2b3c4",
-                says: "`deployments history` lists the commits",
-            }],
+            examples: &[example(
+                "llamactl deployments rollback my-app --git-sha 1a2b3c4",
+                "`deployments history` lists the commits",
+            )],
         },
         aliases: &[],
     },
@@ -833,10 +863,10 @@ const DEPLOYMENTS: &[Command] = &[
             id: Id::DeploymentsDelete,
             args: &[DEPLOYMENT],
             options: &[&YES, &PROJECT, &PROFILE],
-            examples: &[Example {
-                line: "llamactl deployments delete my-app --yes",
-                says: "in a script",
-            }],
+            examples: &[example(
+                "llamactl deployments delete my-app --yes",
+                "in a script",
+            )],
         },
         aliases: &[],
     },
@@ -851,10 +881,10 @@ const ENVIRONMENTS: &[Command] = &[
             id: Id::EnvironmentsGet,
             args: &[STORED_URL],
             options: &[&OUTPUT],
-            examples: &[Example {
-                line: "llamactl environments get",
-                says: "all of them, as a table",
-            }],
+            examples: &[example(
+                "llamactl environments get",
+                "all of them, as a table",
+            )],
         },
         aliases: &[],
     },
@@ -867,10 +897,10 @@ const ENVIRONMENTS: &[Command] = &[
             id: Id::EnvironmentsAdd,
             args: &[NEW_URL],
             options: &[],
-            examples: &[Example {
-                line: "llamactl environments add https://llama.example.com",
-                says: "work with a self-hosted control plane",
-            }],
+            examples: &[example(
+                "llamactl environments add https://llama.example.com",
+                "work with a self-hosted control plane",
+            )],
         },
         aliases: &[],
     },
@@ -883,10 +913,10 @@ const ENVIRONMENTS: &[Command] = &[
             id: Id::EnvironmentsUse,
             args: &[STORED_URL],
             options: &[],
-            examples: &[Example {
-                line: "llamactl environments use https://api.cloud.llamaindex.ai",
-                says: "back to LlamaCloud",
-            }],
+            examples: &[example(
+                "llamactl environments use https://api.cloud.llamaindex.ai",
+                "back to LlamaCloud",
+            )],
         },
         aliases: &[],
     },
@@ -899,10 +929,10 @@ const ENVIRONMENTS: &[Command] = &[
             id: Id::EnvironmentsDelete,
             args: &[STORED_URL],
             options: &[],
-            examples: &[Example {
-                line: "llamactl environments delete https://llama.example.com",
-                says: "forget it and its profiles",
-            }],
+            examples: &[example(
+                "llamactl environments delete https://llama.example.com",
+                "forget it and its profiles",
+            )],
         },
         aliases: &[],
     },
@@ -918,14 +948,11 @@ const PROJECTS: &[Command] = &[
             args: &[PROJECT_ID],
             options: &[&ORG, &PROFILE, &OUTPUT],
             examples: &[
-                Example {
-                    line: "llamactl projects get",
-                    says: "all of them, as a table",
-                },
-                Example {
-                    line: "llamactl projects get --org org-id -o json",
-                    says: "one organization's, for a script",
-                },
+                example("llamactl projects get", "all of them, as a table"),
+                example(
+                    "llamactl projects get --org org-id -o json",
+                    "one organization's, for a script",
+                ),
             ],
         },
         aliases: &[],
@@ -938,10 +965,10 @@ const PROJECTS: &[Command] = &[
             id: Id::ProjectsUse,
             args: &[PROJECT_ID],
             options: &[&ORG, &PROFILE],
-            examples: &[Example {
-                line: "llamactl projects use your-project-id",
-                says: "work on that project from now on",
-            }],
+            examples: &[example(
+                "llamactl projects use your-project-id",
+                "work on that project from now on",
+            )],
         },
         aliases: &[],
     },
@@ -955,21 +982,20 @@ const ORGANIZATIONS: &[Command] = &[Command {
         id: Id::OrganizationsGet,
         args: &[],
         options: &[&PROFILE, &OUTPUT],
-        examples: &[Example {
-            line: "llamactl organizations get",
-            says: "all of them, as a table",
-        }],
+        examples: &[example(
+            "llamactl organizations get",
+            "all of them, as a table",
+        )],
     },
     aliases: &[],
 }];
 
 const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];
-const SHELL: Arg = Arg {
-    name: "SHELL",
-    required: false,
-    about: "bash, zsh or fish",
-    value: Value::Choice(COMPLETED_SHELLS),
-};
+const SHELL: Arg = optional(
+    "SHELL",
+    Value::Choice(COMPLETED_SHELLS),
+    "bash, zsh or fish",
+);
 const SHELL_OPTION: Opt = valued(
     OptId::Shell,
     "shell",
@@ -987,10 +1013,10 @@ const COMPLETION: &[Command] = &[
             id: Id::CompletionBash,
             args: &[],
             options: &[],
-            examples: &[Example {
-                line: "llamactl completion bash",
-                says: "in ~/.bashrc: eval \"$(llamactl completion bash)\"",
-            }],
+            examples: &[example(
+                "llamactl completion bash",
+                "in ~/.bashrc: eval \"$(llamactl completion bash)\"",
+            )],
         },
         aliases: &[],
     },
@@ -1002,10 +1028,10 @@ const COMPLETION: &[Command] = &[
             id: Id::CompletionZsh,
             args: &[],
             options: &[],
-            examples: &[Example {
-                line: "llamactl completion zsh",
-                says: "in ~/.zshrc, after compinit: eval \"$(llamactl completion zsh)\"",
-            }],
+            examples: &[example(
+                "llamactl completion zsh",
+                "in ~/.zshrc, after compinit: eval \"$(llamactl completion zsh)\"",
+            )],
         },
         aliases: &[],
     },
@@ -1017,10 +1043,10 @@ const COMPLETION: &[Command] = &[
             id: Id::CompletionFish,
             args: &[],
             options: &[],
-            examples: &[Example {
-                line: "llamactl completion fish",
-                says: "in config.fish: llamactl completion fish | source",
-            }],
+            examples: &[example(
+                "llamactl completion fish",
+                "in config.fish: llamactl completion fish | source",
+            )],
         },
         aliases: &[],
     },
@@ -1035,10 +1061,10 @@ const COMPLETION: &[Command] = &[
                 ..SHELL
             }],
             options: &[],
-            examples: &[Example {
-                line: "llamactl completion generate zsh",
-                says: "the same as `llamactl completion zsh`",
-            }],
+            examples: &[example(
+                "llamactl completion generate zsh",
+                "the same as `llamactl completion zsh`",
+            )],
         },
         aliases: &[],
     },
@@ -1051,10 +1077,10 @@ const COMPLETION: &[Command] = &[
             id: Id::CompletionInstall,
             args: &[SHELL],
             options: &[&SHELL_OPTION, &DRY_RUN],
-            examples: &[Example {
-                line: "llamactl completion install",
-                says: "for the shell you use",
-            }],
+            examples: &[example(
+                "llamactl completion install",
+                "for the shell you use",
+            )],
         },
         aliases: &[],
     },
@@ -1064,17 +1090,16 @@ const COMPLETION: &[Command] = &[
         details: "",
         node: Node::Leaf {
             id: Id::CompletionNames,
-            args: &[Arg {
-                name: "KIND",
-                required: true,
-                about: "profiles or environments",
-                value: Value::Choice(&["profiles", "environments"]),
-            }],
+            args: &[required(
+                "KIND",
+                Value::Choice(&["profiles", "environments"]),
+                "profiles or environments",
+            )],
             options: &[],
-            examples: &[Example {
-                line: "llamactl completion names profiles",
-                says: "those of the current environment",
-            }],
+            examples: &[example(
+                "llamactl completion names profiles",
+                "those of the current environment",
+            )],
         },
         aliases: &[],
     },
@@ -1099,34 +1124,19 @@ pub static PROGRAM: Command = Command {
                 node: Node::Group {
                     commands: AUTH,
                     moved: &[
-                        Moved {
-                            name: "list",
-                            hint: "use `llamactl auth get`",
-                        },
-                        Moved {
-                            name: "switch",
-                            hint: "use `llamactl auth use`",
-                        },
-                        Moved {
-                            name: "env",
-                            hint: "use `llamactl environments get`",
-                        },
-                        Moved {
-                            name: "project",
-                            hint: "use `llamactl projects get` or `llamactl projects use`",
-                        },
-                        Moved {
-                            name: "organizations",
-                            hint: "use `llamactl organizations get`",
-                        },
-                        Moved {
-                            name: "destroy",
-                            hint: "use `llamactl auth logout --all`",
-                        },
-                        Moved {
-                            name: "show-db",
-                            hint: "profiles are in profiles.json, in LLAMACTL_CONFIG_DIR or else in ~/.config/llamactl",
-                        },
+                        moved("list", "use `llamactl auth get`"),
+                        moved("switch", "use `llamactl auth use`"),
+                        moved("env", "use `llamactl environments get`"),
+                        moved(
+                            "project",
+                            "use `llamactl projects get` or `llamactl projects use`",
+                        ),
+                        moved("organizations", "use `llamactl organizations get`"),
+                        moved("destroy", "use `llamactl auth logout --all`"),
+                        moved(
+                            "show-db",
+                            "profiles are in profiles.json, in LLAMACTL_CONFIG_DIR or else in ~/.config/llamactl",
+                        ),
                     ],
                 },
                 aliases: &[],
@@ -1168,30 +1178,12 @@ pub static PROGRAM: Command = Command {
                 node: Node::Group {
                     commands: DEPLOYMENTS,
                     moved: &[
-                        Moved {
-                            name: "create",
-                            hint: PYTHON_ONLY,
-                        },
-                        Moved {
-                            name: "apply",
-                            hint: PYTHON_ONLY,
-                        },
-                        Moved {
-                            name: "edit",
-                            hint: PYTHON_ONLY,
-                        },
-                        Moved {
-                            name: "update",
-                            hint: PYTHON_ONLY,
-                        },
-                        Moved {
-                            name: "template",
-                            hint: PYTHON_ONLY,
-                        },
-                        Moved {
-                            name: "configure-git-remote",
-                            hint: PYTHON_ONLY,
-                        },
+                        moved("create", PYTHON_ONLY),
+                        moved("apply", PYTHON_ONLY),
+                        moved("edit", PYTHON_ONLY),
+                        moved("update", PYTHON_ONLY),
+                        moved("template", PYTHON_ONLY),
+                        moved("configure-git-remote", PYTHON_ONLY),
                     ],
                 },
                 aliases: &[],
@@ -1204,10 +1196,7 @@ pub static PROGRAM: Command = Command {
                     id: Id::Config,
                     args: &[],
                     options: &[&OUTPUT],
-                    examples: &[Example {
-                        line: "llamactl config -o json",
-                        says: "for a script",
-                    }],
+                    examples: &[example("llamactl config -o json", "for a script")],
                 },
                 aliases: &[],
             },
@@ -1223,26 +1212,11 @@ pub static PROGRAM: Command = Command {
             },
         ],
         moved: &[
-            Moved {
-                name: "init",
-                hint: PYTHON_ONLY,
-            },
-            Moved {
-                name: "serve",
-                hint: PYTHON_ONLY,
-            },
-            Moved {
-                name: "dev",
-                hint: PYTHON_ONLY,
-            },
-            Moved {
-                name: "pkg",
-                hint: PYTHON_ONLY,
-            },
-            Moved {
-                name: "agentcore",
-                hint: PYTHON_ONLY,
-            },
+            moved("init", PYTHON_ONLY),
+            moved("serve", PYTHON_ONLY),
+            moved("dev", PYTHON_ONLY),
+            moved("pkg", PYTHON_ONLY),
+            moved("agentcore", PYTHON_ONLY),
         ],
     },
     aliases: &[],
