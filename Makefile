@@ -46,7 +46,7 @@ RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAP))' $(CARGO) build --relea
 LAYOUT       = -C link-arg=-Wl,-T,$(CURDIR)/src/static.ld \
                $(shell $(RUSTC) --version | awk '{ split($$2, v, "."); if (v[2] >= 93) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
 
-.PHONY: all binary help demo test golden check e2e fuzz docs bench install uninstall static check-static check-cross vendor dist check-dist deb check-deb clean
+.PHONY: all binary help demo test golden check coverage e2e fuzz docs bench install uninstall static check-static check-cross vendor dist check-dist deb check-deb clean
 
 all: binary docs ## build the release binary, man pages and completions
 
@@ -76,6 +76,12 @@ check: ## formatting, lints, documentation and tests
 	  else echo 'SKIPPED: cargo-deny is not installed; licences and sources of crates are not checked' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --quiet $(CARGOFLAGS)
 	$(MAKE) test
+
+# All processes of the tests count in one file that they share in memory: also those that are killed, or run another
+# program. What a test counts as another user, who can't write there, is missing.
+coverage: ## run the tests and say how much of each file in src/ they run (needs cargo-llvm-cov)
+	LLVM_PROFILE_FILE_NAME='llamactl-%m%c.profraw' RUSTFLAGS='$(strip $(RUSTFLAGS) -C llvm-args=-runtime-counter-relocation)' \
+	  $(CARGO) llvm-cov $(CARGOFLAGS) -- --test-threads=$(TEST_THREADS)
 
 e2e: all ## run the binary against programs nobody here wrote (needs python3 and node)
 	LLAMACTL_BIN=$(abspath $(BINARY)) tests/e2e/run
