@@ -390,6 +390,18 @@ fn install_goes_where_variables_or_the_python_tool_point() {
         .env("XDG_CONFIG_HOME", &data)
         .stderr("would write [CWD]/data/fish/completions/llamactl.fish\n")
         .run();
+    sandbox
+        .cmd("completion install zsh")
+        .env("ZDOTDIR", &data)
+        .stderr(
+            "
+            wrote [HOME]/.zfunc/_llamactl
+            new shells load it, if these lines are in [CWD]/data/.zshrc:
+                fpath=(~/.zfunc $fpath)
+                autoload -Uz compinit && compinit
+            ",
+        )
+        .run();
     // A start-up file sources this one already.
     sandbox.write(
         "../home/.bash_completion.d/llamactl",

@@ -505,6 +505,18 @@ fn refusals_name_the_file_and_the_line() {
 }
 
 #[test]
+fn a_name_that_is_none_is_refused() {
+    let dir = folder();
+    let binding = Binding {
+        name: "A B",
+        value: "x",
+    };
+    let said = env_file::write(&dir.path(".env"), &[binding], &[]).map_err(|e| e.to_string());
+    assert_eq!(said, Err("error: \"A B\" is no name for a variable".into()));
+    assert_eq!(dir.names(), [""; 0]);
+}
+
+#[test]
 fn a_forbidden_name_is_refused() {
     let dir = folder();
     let path = dir.file(".env", "LLAMA_CLOUD_API_KEY=left\n", 0o600);
@@ -816,4 +828,138 @@ fn git_is_asked() {
         "changed: false"
     );
     assert!(!marker.exists(), "the repository ran something");
+}
+
+#[test]
+fn where_no_directory_and_no_file_can_be_made() {
+    for (path, said) in [
+        (
+            "/proc/no/such/.env",
+            "can't make the directory /proc/no/such: No such file or directory\n\
+            hint: make it by hand, or choose another place with --env-file",
+        ),
+        (
+            "/proc/self/.env",
+            "can't write /proc/self/.env: No such file or directory\nhint: the file is as it was",
+        ),
+    ] {
+        if cfg!(target_os = "linux") {
+            assert_eq!(write(Path::new(path)), Err(format!("error: {said}")));
+        }
+    }
+}
+
+#[test]
+fn a_link_to_what_is_not_there_yet_leads_out_whichever_way_it_goes() {
+    let dir = folder();
+    let link = dir.path(".env");
+    symlink("missing/../elsewhere/.env", &link).expect("a link");
+    let real = dir.path("missing/../elsewhere/.env");
+    let (shown, to) = (link.display(), real.display());
+    assert_eq!(
+        write(&link),
+        changed(&[format!("{shown} is a link to {to}")])
+    );
+    assert_eq!(
+        fs::read_to_string(dir.path("elsewhere/.env"))
+            .as_deref()
+            .ok(),
+        Some(NEW)
+    );
+    assert_eq!(dir.names(), [".env", "elsewhere", "missing"]);
+}
+
+#[test]
+fn links_that_lead_nowhere_are_an_error() {
+    let dir = folder();
+    symlink("b", dir.path("a")).expect("a link");
+    symlink("a", dir.path("b")).expect("a link");
+    let said = |path: &Path| atomic::follow_links(path).map_err(|e| e.to_string());
+    assert_eq!(
+        said(&dir.path("a")),
+        Err("too many links, one to the other".into())
+    );
+    let below = dir.file("file", "", 0o600).join("x");
+    assert_eq!(
+        atomic::follow_links(&below).map_err(|e| e.kind()),
+        Err(std::io::ErrorKind::NotADirectory)
+    );
+    // As many as the system follows, and no more.
+    fs::write(dir.path("0"), "").expect("a file");
+    for link in 1..=41 {
+        symlink((link - 1).to_string(), dir.path(&link.to_string())).expect("a link");
+    }
+    assert_eq!(said(&dir.path("40")), Ok(dir.path("0")));
+    assert_eq!(
+        fs::metadata(dir.path("40")).map_err(|e| e.kind()).err(),
+        None
+    );
+    assert_eq!(
+        said(&dir.path("41")),
+        Err("too many links, one to the other".into())
+    );
+    assert!(fs::metadata(dir.path("41")).is_err());
+}
+
+/// What the directory gives to new files does not come to one that takes the place of an old file.
+#[test]
+fn an_access_list_of_the_directory_stays_out() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o640);
+    // Version 2; the owner, user 12345, the group, the mask, others: each a tag, rights and an id.
+    let entries: [(u16, u16, u32); 5] = [
+        (1, 7, u32::MAX),
+        (2, 7, 12_345),
+        (4, 5, u32::MAX),
+        (16, 7, u32::MAX),
+        (32, 0, u32::MAX),
+    ];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        list.extend(tag.to_le_bytes());
+        list.extend(rights.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    let flags = rustix::fs::XattrFlags::empty();
+    if rustix::fs::setxattr(&dir.path, "system.posix_acl_default", &list, flags).is_err() {
+        println!("skipped: this file system has no access lists");
+        return;
+    }
+    let list_of = |path: &Path| {
+        let mut value = [0_u8; 256];
+        rustix::fs::getxattr(path, "system.posix_acl_access", &mut value[..]).is_ok()
+    };
+    fs::write(dir.path("new"), "").expect("a file");
+    assert!(list_of(&dir.path("new")), "the directory hands none on");
+    let warning = format!(
+        "other users can read {} (mode 640); `chmod 600` makes it yours alone",
+        path.display()
+    );
+    assert_eq!(write(&path), changed(&[warning]));
+    assert!(!list_of(&path));
+    assert_eq!(mode(&path), 0o640);
+}
+
+/// Of those that start without a file one makes it, and the others read what it made.
+#[test]
+fn makers_at_once() {
+    for round in 0..50 {
+        let dir = folder();
+        let path = dir.path(".env");
+        let keys: Vec<String> = (0..8).map(|maker| format!("llx-{round}-{maker}")).collect();
+        crate::support::parallel(keys.len(), |maker| {
+            let made = env_file::write(&path, &bindings(&keys[maker]), &[]);
+            if let Err(e) = made {
+                // The others were quicker three times.
+                assert!(
+                    e.message.ends_with("keeps changing while it is edited"),
+                    "{e}"
+                );
+            }
+        });
+        let text = fs::read_to_string(&path).expect("the file");
+        let whole = |key: &String| text == NEW.replace("llx-new", key);
+        assert!(keys.iter().any(whole), "{text}");
+        assert_eq!((dir.names(), mode(&path)), (vec![".env".into()], 0o600));
+    }
 }

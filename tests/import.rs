@@ -672,3 +672,40 @@ fn auth_get_points_at_profiles_that_could_be_taken_over() {
     sandbox.cmd("auth get").stderr(empty).run();
     Sandbox::new().cmd("auth get").stderr(empty).run();
 }
+
+#[test]
+fn a_line_for_each_that_can_t_come() {
+    let sandbox = at_home("v2");
+    let rows = [
+        json!({"table": "environment", "api_url": "ftp://h", "requires_auth": "1", "min_llamactl_version": null}),
+        json!({"table": "profile", "name": "one", "api_url": "http://h", "project_id": "p", "api_key": null,
+            "api_key_id": null, "device_oidc": null}),
+        json!({"table": "profile", "name": "two", "api_url": "http://h", "project_id": "p", "api_key": null,
+            "api_key_id": null, "device_oidc": json!({"device_name": "d", "user_id": "u", "email": "",
+            "client_id": "c", "discovery_url": "https://idp/x?a b", "device_access_token": "t"}).to_string()}),
+    ];
+    let rows = rows.map(|row| row.to_string()).join("\n");
+    let rows = sandbox.write("rows", rows);
+    python(&sandbox, &rows);
+    sandbox
+        .cmd("auth import")
+        .stdout(
+            "
+            NAME  API_URL   PROJECT_ID  AUTH  RESULT
+            one   http://h  p           none  imported
+            two   http://h  -           -     skipped: its login's provider address has blanks in it
+            ",
+        )
+        .stderr(
+            "
+            warning: skipped an environment: its address must begin with https:// or http://
+            imported 1 profile from [HOME]/.config/llamactl/profiles.db, skipped 1
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn a_reader_that_says_nothing_more_is_ended_too() {
+    hangs("/bin/sleep 600 >&- 2>&- & echo $! $$ >>PIDS\nexec >&- 2>&-\nwait");
+}

@@ -12,6 +12,7 @@ mod env_file;
 mod faults;
 mod handover;
 mod import;
+mod inject;
 mod leaks;
 mod login;
 mod logout;

@@ -258,6 +258,21 @@ fn nobody() {
         })
     );
     assert_eq!(sandbox.home_tree(), [""; 0]);
+    sandbox
+        .cmd("auth status --project p1")
+        .stdout(
+            "
+            environment  https://api.cloud.llamaindex.ai  the built-in one
+            profile      -
+            project      p1                               from --project
+            auth type    -
+            key          -
+            check        not checked
+            ",
+        )
+        .stderr(error)
+        .code(4)
+        .run();
 
     // Profiles, and none of them current.
     Stored::at("http://127.0.0.1:9")

@@ -749,3 +749,78 @@ fn a_lock_file_that_is_something_else() {
         .run();
     assert_eq!(sandbox.read("precious"), "precious");
 }
+
+#[test]
+fn a_file_that_is_no_text_is_left_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.write_store(&json!(null));
+    let bytes = b"{\n\"version\": 1,\n\"x\": \"\xff\"}\n";
+    sandbox.write(STORE, bytes);
+    sandbox
+        .cmd("auth get")
+        .code(1)
+        .stderr(
+            "
+            error: [HOME]/.config/llamactl/profiles.json can't be understood: no UTF-8 at line 3
+            hint: it was left as it is; mend that line, or move the file away and sign in again
+            ",
+        )
+        .run();
+    assert_eq!(fs::read(sandbox.cwd().join(STORE)).expect("it"), bytes);
+}
+
+#[test]
+fn a_link_to_itself_is_no_store() {
+    let sandbox = Sandbox::new();
+    sandbox.write_store(&json!(null));
+    fs::remove_file(sandbox.cwd().join(STORE)).expect("it is there");
+    symlink("profiles.json", sandbox.cwd().join(STORE)).expect("a link");
+    sandbox
+        .cmd("auth use a")
+        .code(1)
+        .stderr(
+            "
+            error: [HOME]/.config/llamactl/profiles.json can't be written: too many links, one to the other
+            hint: nothing was changed; check the directory's rights and the free space on its disk
+            ",
+        )
+        .run();
+    // What a refresh left is looked for first.
+    sandbox
+        .cmd("auth logout a")
+        .code(1)
+        .stderr(
+            "
+            error: the login can't be refreshed, because its new tokens can't be stored: too many links, one to the other
+            hint: nothing was changed; check the configuration directory's rights and the free space on its disk
+            ",
+        )
+        .run();
+    assert_eq!(
+        sandbox.home_tree()[1..],
+        [
+            TREE[1],
+            "link .config/llamactl/profiles.json -> profiles.json"
+        ]
+    );
+}
+
+/// A file that says it is empty, is not, and whose mode nobody can change.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_the_kernel_s_is_read_to_its_end() {
+    let sandbox = Sandbox::new();
+    sandbox.write_store(&json!(null));
+    fs::remove_file(sandbox.cwd().join(STORE)).expect("it is there");
+    symlink("/proc/version", sandbox.cwd().join(STORE)).expect("a link");
+    sandbox
+        .cmd("auth get")
+        .code(1)
+        .stderr(
+            "
+            error: [HOME]/.config/llamactl/profiles.json can't be understood: no valid JSON at line 1, column 1
+            hint: it was left as it is; mend that line, or move the file away and sign in again
+            ",
+        )
+        .run();
+}

@@ -236,6 +236,14 @@ fn groups_may_be_cut_short_and_options_stand_anywhere() {
         sandbox.cmd(line).code(4).stderr(nobody).run();
     }
     sandbox.cmd("aut").stdout_has("llamactl auth COMMAND").run();
+    for (line, error) in [
+        ("co", "'co' could be config or completion"),
+        ("-X", "unknown option"),
+        ("-x", "unknown option '-x'"),
+    ] {
+        let said = format!("error: {error}\nhint: see `llamactl --help`\n");
+        sandbox.cmd(line).code(2).stderr(&said).run();
+    }
 }
 
 #[test]

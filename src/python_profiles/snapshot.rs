@@ -40,7 +40,10 @@ impl Copy {
 /// # Errors
 /// What is in the way, to stand behind a colon.
 pub fn take(path: &Path) -> Result<Copy, String> {
-    let parts = settled(path)?;
+    let parts = settled(|| {
+        let parts = PARTS.iter().map(|suffix| read(&beside(path, suffix)));
+        parts.collect::<Result<Vec<_>, String>>()
+    })?;
     sweep();
     let write = || -> io::Result<Copy> {
         let copy = Copy {
@@ -56,12 +59,8 @@ pub fn take(path: &Path) -> Result<Copy, String> {
     write().map_err(|e| format!("no copy of it can be made: {}", os_reason(&e)))
 }
 
-/// What the files hold at one moment.
-fn settled(path: &Path) -> Result<Vec<Option<Vec<u8>>>, String> {
-    let read = || -> Result<Vec<_>, String> {
-        let parts = PARTS.iter().map(|suffix| read(&beside(path, suffix)));
-        parts.collect()
-    };
+/// What was read twice in a row: the files held it at one moment.
+fn settled<T: PartialEq>(mut read: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let mut last = read()?;
     for _ in 0..ATTEMPTS {
         let now = read()?;
@@ -153,6 +152,22 @@ fn sweep() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_changing_is_not_taken() {
+        let reading = |changes: u32| {
+            let mut readings = 0;
+            let mut read = || {
+                readings += 1;
+                Ok(readings.min(changes))
+            };
+            (settled(&mut read), readings)
+        };
+        assert_eq!(reading(1), (Ok(1), 2));
+        assert_eq!(reading(3), (Ok(3), 4));
+        let said = "it keeps changing; end the program that writes to it".to_string();
+        assert_eq!(reading(u32::MAX), (Err(said), ATTEMPTS + 1));
+    }
 
     #[test]
     fn a_copy_is_whole_and_private_and_goes() {

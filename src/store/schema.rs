@@ -378,10 +378,34 @@ mod tests {
                 "the address must begin with",
             ),
             ("[]", "expected an object"),
+            (
+                r#"{"version":1,"current_environment":7}"#,
+                "expected the address of a control plane",
+            ),
+            (
+                r#"{"version":1,"environments":[{}]}"#,
+                "missing field `api_url`",
+            ),
+            (
+                r#"{"version":1,"environments":[{"api_url":"http://h","profiles":[{}]}]}"#,
+                "missing field `name`",
+            ),
             ("", "EOF"),
         ] {
             let error = serde_json::from_str::<Store>(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_login_has_these_fields_at_least() {
+        let whole = serde_json::json!({"subject": "s", "client_id": "c", "discovery_url": "u", "access_token": "t"});
+        assert!(serde_json::from_value::<Login>(whole.clone()).is_ok());
+        for field in ["subject", "client_id", "discovery_url", "access_token"] {
+            let mut part = whole.clone();
+            part.as_object_mut().unwrap().remove(field);
+            let error = serde_json::from_value::<Login>(part).unwrap_err();
+            assert_eq!(error.to_string(), format!("missing field `{field}`"));
         }
     }
 
