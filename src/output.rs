@@ -388,6 +388,7 @@ mod tests {
         assert_eq!(value[0]["name"], "a: b");
         assert_eq!(value[1]["spec"]["tags"][1], "1e3");
         assert_eq!(Doc::List(vec![]).render(Format::Json).unwrap(), "[]\n");
+        assert_eq!(Doc::Fields(vec![]).render(Format::Json).unwrap(), "{}\n");
     }
 
     #[test]

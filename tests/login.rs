@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::provider::{CLIENT, Provider, refusal};
 use crate::support::secrets::KEY;
 use crate::support::{
-    ControlPlane, Exit, Gate, Reply, Run, Running, Sandbox, Stub, World, delete, get, post,
+    ControlPlane, Exit, Gate, Reply, Run, Running, Sandbox, Stub, World, delete, get, post, request,
 };
 
 const MINTED: &str = "llx-minted000000000000000001";
@@ -386,6 +386,12 @@ fn a_browser_where_there_is_one() {
         complete
     );
     assert_eq!(opened(&|run| run, "auth login --no-browser"), None);
+    // What the system has for it, where no browser is named; one that can't be started is no matter.
+    assert_eq!(opened(&|run| run.no_env("BROWSER"), "auth login"), None);
+    assert_eq!(
+        opened(&|run| run.env("BROWSER", "gone::spy"), "auth login"),
+        complete
+    );
     for (name, value) in [
         ("SSH_CONNECTION", "1.2.3.4 1 5.6.7.8 22"),
         ("SSH_TTY", "/dev/pts/1"),
@@ -756,4 +762,111 @@ fn a_signal_while_the_key_is_made() {
         assert_eq!(sandbox.read_home(PROFILES), before);
         stub.verify();
     }
+}
+
+#[test]
+fn a_provider_that_says_too_little() {
+    let setup = setup();
+    let unsaid = Reply::json(200, r#"{"access_token":"access-1","token_type":"Bearer"}"#);
+    setup.provider.script().polls.push_back(unsaid);
+    let before = setup.store();
+    setup
+        .sandbox
+        .cmd("auth login")
+        .code(3)
+        .stderr(&format!(
+            "{SHOWN}waiting for approval, for at most 10:00\n\
+            error: the login provider did not say who logged in: there is no id token\n\
+            hint: tell the people who run the server, or sign in with an API key: `llamactl auth token`\n"
+        ))
+        .run();
+    setup.provider.script().metadata = json!({"device_authorization_endpoint": null});
+    setup
+        .sandbox
+        .cmd("auth login")
+        .code(1)
+        .stderr(
+            "error: the login provider does not offer logins with a code\n\
+            hint: sign in with an API key: `llamactl auth token`\n",
+        )
+        .run();
+    assert_eq!(setup.store(), before);
+}
+
+#[test]
+fn metadata_over_http_are_not_believed() {
+    let (first, far, proxy) = (Stub::new(), Stub::new(), Stub::new());
+    let known = "/.well-known/openid-configuration";
+    let target = "http://id.invalid/metadata";
+    first.expect(get(known).reply(Reply::redirect(302, target)));
+    far.expect(get("/metadata").json(200, "{}"));
+    let connect = request("CONNECT", "id.invalid:80");
+    proxy.expect(connect.reply(Reply::tunnel(far.server().address())));
+    let setup = setup();
+    let discovery_url = first.url() + known;
+    setup.plane.world().oidc =
+        Some(json!({"discovery_url": discovery_url, "client_ids": {"cli": CLIENT}}));
+    setup
+        .sandbox
+        .cmd("auth login")
+        .env("HTTP_PROXY", proxy.url())
+        .code(3)
+        .stderr(
+            "error: the login provider's metadata can't be used: it is not sent over https\n\
+            hint: tell the people who run it, or sign in with an API key: `llamactl auth token`\n",
+        )
+        .run();
+}
+
+/// Runs a login during which the store becomes that of `change`.
+fn while_waiting(setup: &Setup, change: impl Fn(&mut Value), said: &str) {
+    let pending = refusal("authorization_pending");
+    setup.provider.script().polls.push_back(pending);
+    let waiting = format!("{SHOWN}waiting for approval, for at most 10:00\n{said}");
+    let running = setup.sandbox.cmd("auth login").code(1).stderr(&waiting);
+    let running = running.spawn();
+    running.wait_for_stderr("waiting for approval");
+    let mut store = setup.sandbox.json_home(PROFILES);
+    change(&mut store);
+    let path = setup.sandbox.home().join(PROFILES);
+    setup.sandbox.write(path, store.to_string());
+    running.wait();
+    assert_eq!(setup.sandbox.json_home(PROFILES), store);
+}
+
+#[test]
+fn what_is_deleted_during_a_login_stays_deleted() {
+    let setup = setup();
+    while_waiting(
+        &setup,
+        |store| store["environments"] = json!([]),
+        "error: the environment [SERVER] was deleted meanwhile\n\
+        hint: add it again: `llamactl environments add [SERVER]`\n",
+    );
+    // The key that was made for it is, too.
+    assert!(setup.plane.world().minted.is_empty());
+
+    let setup = self::setup();
+    setup.log_in();
+    while_waiting(
+        &setup,
+        |store| store["environments"][0]["profiles"] = json!([]),
+        "error: the profile 'ada@acme.example' was deleted meanwhile\n\
+        hint: log in again: `llamactl auth login`\n",
+    );
+    // It had a key that was still good: none was made.
+    assert_eq!(setup.plane.world().minted.len(), 1);
+}
+
+#[test]
+fn the_system_s_browser_where_none_is_named() {
+    let setup = setup();
+    let run = with_browser(&setup, "auth login").no_env("BROWSER");
+    let opener = setup.sandbox.home().join("../bin/spy");
+    std::fs::rename(&opener, opener.with_file_name("xdg-open")).expect("the browser");
+    let mut terminal = run.terminal();
+    terminal.expect("created profile");
+    terminal.wait().assert_code(0).assert_restored();
+    let opened = setup.sandbox.stable(&setup.sandbox.read("opened"));
+    assert_eq!(opened, "[PROVIDER]/device?user_code=WDJB-MJHT\n");
 }

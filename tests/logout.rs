@@ -1,10 +1,10 @@
 //! `auth logout` and `environments delete`: what a login made is taken back, and what is not is said.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::login::setup;
-use crate::support::Reply;
+use crate::login::{Setup, setup};
 use crate::support::secrets::KEY;
+use crate::support::{Gate, Reply, Stub, post};
 
 #[test]
 fn a_login_is_taken_back() {
@@ -146,4 +146,98 @@ fn all_of_them() {
         .code(2)
         .stderr_has("error: a NAME and --all are both given\n")
         .run();
+}
+
+/// Changes the only profile in the store.
+fn change(setup: &Setup, change: impl Fn(&mut Value)) {
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    let mut store = setup.sandbox.json_home(&path);
+    change(&mut store["environments"][0]["profiles"][0]);
+    setup.sandbox.write(path, store.to_string());
+}
+
+#[test]
+fn what_can_t_be_taken_back_is_named() {
+    let gone = "logged out ada@acme.example\nno profile is current now\n";
+    let ended = "ended the login of ada@acme.example at its provider\n";
+    let alive = |key: &str, why: &str| {
+        format!("warning: the API key {key} is still good on [SERVER], delete it there: {why}\n")
+    };
+    let null = Value::Null;
+    for (fields, said) in [
+        // No login to delete the key with.
+        (
+            vec![("oidc", &null)],
+            alive("key-1", "the profile has no login to delete it with"),
+        ),
+        (vec![("oidc", &null), ("api_key_id", &null)], String::new()),
+        // A login, and a key that is not known by its id.
+        (
+            vec![("api_key_id", &null)],
+            alive("llx-mi****0001", "its id is not known") + ended,
+        ),
+        (
+            vec![("api_key_id", &null), ("api_key", &null)],
+            ended.to_string(),
+        ),
+    ] {
+        let setup = setup();
+        setup.log_in();
+        change(&setup, |profile| {
+            for (field, value) in &fields {
+                profile[*field] = (*value).clone();
+            }
+        });
+        setup
+            .sandbox
+            .cmd("auth logout ada@acme.example")
+            .stderr(&format!("{said}{gone}"))
+            .run();
+        assert_eq!(setup.profiles(), json!([]));
+        assert_eq!(setup.plane.world().minted.len(), 1);
+    }
+    // A login without a refresh token ends by itself.
+    let setup = setup();
+    setup.log_in();
+    change(&setup, |profile| {
+        profile["oidc"]["refresh_token"] = json!(null)
+    });
+    setup
+        .sandbox
+        .cmd("auth logout ada@acme.example")
+        .stderr(&format!("deleted the API key key-1 on [SERVER]\n{gone}"))
+        .run();
+    assert_eq!(setup.provider.script().revoked, [""; 0]);
+}
+
+#[test]
+fn an_environment_that_another_process_deletes() {
+    let stub = Stub::new();
+    let gate = Gate::default();
+    let setup = setup();
+    setup.log_in();
+    setup.provider.script().metadata =
+        json!({"revocation_endpoint": format!("{}/revoke", stub.url())});
+    let held = post("/revoke")
+        .any_body()
+        .reply(Reply::status(200).hold(&gate));
+    stub.expect(held);
+    let running = setup
+        .sandbox
+        .cmd("environments delete")
+        .arg(setup.plane.url())
+        .code(1)
+        .stderr(
+            "deleted the API key key-1 on [SERVER]\n\
+            ended the login of ada@acme.example at its provider\n\
+            error: there is no environment [SERVER]\n\
+            hint: `llamactl environments add` adds one; there are: https://api.cloud.llamaindex.ai\n",
+        )
+        .spawn();
+    stub.server().wait_for_requests(1);
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    setup.sandbox.write(&path, r#"{"version": 1}"#);
+    gate.open();
+    running.wait();
+    assert_eq!(setup.sandbox.json_home(path), json!({"version": 1}));
 }

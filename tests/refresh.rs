@@ -1,9 +1,11 @@
 //! What an ended access token, a refused key and a refused token come to.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::login::{Setup, setup};
 use crate::support::provider::refusal;
@@ -176,9 +178,9 @@ fn a_refresh_that_fails_changes_nothing() {
             "error: the login provider's answer to",
         ),
         (
-            refusal("invalid_client"),
+            refusal("invalid_client").header("x-request-id", "r-7"),
             1,
-            "error: the login provider refused",
+            "error: the login provider refused the request for a new access token (400): invalid_client (request r-7)\n",
         ),
         (
             Reply::json(
@@ -441,6 +443,21 @@ fn me() {
     assert!(output.stdout.contains("A\\u009b\\n"), "{}", output.stdout);
     assert_eq!(setup.provider.script().refreshes, 1);
 
+    // A refresh need not bring an id token.
+    let unsaid = r#"{"access_token":"access-3","token_type":"Bearer","expires_in":3600}"#;
+    setup.provider.script().refresh = Some(Reply::json(200, unsaid));
+    setup.sandbox.write(&path, store.to_string());
+    setup
+        .sandbox
+        .cmd("auth me")
+        .code(4)
+        .stderr(
+            "error: the id token of the profile 'ada@acme.example' has expired, and its provider gives no new one\n\
+            hint: log in again: `llamactl auth login`\n",
+        )
+        .run();
+    setup.provider.script().refresh = None;
+
     setup.provider.script().claims = json!({"sub": "eve"});
     store["environments"][0]["profiles"][0]["oidc"]["refresh_token"] = json!("refresh-2");
     setup.sandbox.write(&path, store.to_string());
@@ -463,4 +480,115 @@ fn me() {
         .code(1)
         .stderr_has("error: the profile 'key' was not made by `llamactl auth login`\n")
         .run();
+}
+
+/// Changes the only profile in the store.
+fn change(setup: &Setup, change: impl Fn(&mut Value)) {
+    let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
+    let mut store = setup.sandbox.json_home(&path);
+    change(&mut store["environments"][0]["profiles"]);
+    setup.sandbox.write(path, store.to_string());
+}
+
+#[test]
+fn a_login_that_can_not_be_refreshed() {
+    for (field, value, code, said) in [
+        (
+            "refresh_token",
+            Value::Null,
+            4,
+            "error: the login of the profile 'ada@acme.example' has ended\n\
+            hint: log in again: `llamactl auth login`\n",
+        ),
+        (
+            "discovery_url",
+            json!("http://id.example/.well-known/openid-configuration"),
+            3,
+            "error: the login provider's metadata can't be used: its address is not https\n\
+            hint: tell the people who run it, or sign in with an API key: `llamactl auth token`\n",
+        ),
+    ] {
+        let setup = signed_in(true);
+        change(&setup, |profiles| {
+            profiles[0]["oidc"][field] = value.clone()
+        });
+        let before = setup.store();
+        let run = setup.sandbox.cmd("projects get").code(code);
+        run.stderr(&format!("{REFUSED}{said}")).run();
+        assert_eq!(setup.store(), before);
+        assert_eq!(setup.provider.script().refreshes, 0);
+    }
+}
+
+const GONE: &str = "error: the profile 'ada@acme.example' was changed or deleted by another process\n\
+    hint: `llamactl auth get` lists the profiles\n";
+
+#[test]
+fn a_profile_that_is_deleted_during_a_refresh_stays_deleted() {
+    let setup = signed_in(true);
+    let gate = Gate::default();
+    setup.provider.script().gate = Some(gate.clone());
+    let before = setup.provider.server().requests().len();
+    let run = setup.sandbox.cmd("projects get").code(1);
+    let running = run.stderr(&format!("{REFUSED}{GONE}")).spawn();
+    setup.provider.server().wait_for_requests(before + 2);
+    change(&setup, |profiles| *profiles = json!([]));
+    gate.open();
+    running.wait();
+    assert_eq!(setup.profiles(), json!([]));
+    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+}
+
+/// The lock that a process holds which refreshes a login.
+fn hold_lock(setup: &Setup) -> File {
+    let path = setup.sandbox.home().join(format!("{SPOOL}.lock"));
+    let lock = File::create(path).expect("the lock's file");
+    flock(&lock, FlockOperation::LockExclusive).expect("the lock");
+    lock
+}
+
+#[test]
+fn a_profile_that_is_deleted_before_a_refresh_is_not_refreshed() {
+    for which in [
+        json!([]),
+        json!([{"name": "ada@acme.example", "project_id": "p"}]),
+        json!([{"name": "ada@acme.example", "project_id": "p", "oidc": {"subject": "eve",
+            "client_id": "llamactl-cli", "discovery_url": "x", "access_token": "t"}}]),
+    ] {
+        let setup = signed_in(true);
+        let lock = hold_lock(&setup);
+        let run = setup.sandbox.cmd("projects get").code(1);
+        let running = run.stderr(&format!("{REFUSED}{GONE}")).spawn();
+        // It has read the store by then.
+        running.wait_for_stderr(REFUSED.split(" is refused").next().unwrap());
+        change(&setup, |profiles| *profiles = which.clone());
+        drop(lock);
+        running.wait();
+        assert_eq!(setup.provider.script().refreshes, 0);
+    }
+}
+
+#[test]
+fn nobody_waits_for_ever_for_another_refresh() {
+    let setup = signed_in(true);
+    let before = setup.store();
+    let lock = hold_lock(&setup);
+    let output = setup
+        .sandbox
+        .cmd("projects get")
+        .code(3)
+        .stderr(&format!(
+            "{REFUSED}error: another llamactl is refreshing the login and does not come to an end\n\
+            hint: nothing was changed; end that process, then try again\n"
+        ))
+        .limit(Duration::from_secs(120))
+        .run();
+    assert!(
+        (69..110).contains(&output.took.as_secs()),
+        "{:?}",
+        output.took
+    );
+    drop(lock);
+    assert_eq!(setup.store(), before);
+    assert_eq!(setup.provider.script().refreshes, 0);
 }

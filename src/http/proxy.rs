@@ -299,6 +299,8 @@ mod tests {
             ("[fd00::1]:443", "https://[fd00::1]", true),
             ("[fd00::1]:80", "https://[fd00::1]", false),
             ("10.0.0.0/99", "https://10.0.0.1", false),
+            ("10.0.0.0/x", "https://10.0.0.1", false),
+            ("x/8", "https://10.0.0.1", false),
             ("", "https://a.example", false),
             (",,", "https://a.example", false),
             ("", "https://127.0.0.1:1", true),

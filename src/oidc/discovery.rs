@@ -196,6 +196,11 @@ mod tests {
             let text = metadata(changed, to);
             assert!(Provider::parse(URL, text.as_bytes()).is_err(), "{text}");
         }
+        let large = metadata("more", &"x".repeat(LONGEST));
+        assert_eq!(
+            Provider::parse(URL, large.as_bytes()),
+            Err("it is too large".to_string())
+        );
         let slash = metadata(r#""https://id.example","#, r#""https://id.example/","#);
         assert!(Provider::parse(URL, slash.as_bytes()).is_ok());
         let local = metadata("https://id.example", "http://127.0.0.1:1");

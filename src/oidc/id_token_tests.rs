@@ -249,6 +249,16 @@ fn keys_for_other_uses() {
     jwks["keys"][0]["n"] = json!(encode([&[0][..], &modulus].concat()));
     let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
     assert!(verify(&token, &keys, &EXPECTED).is_ok());
+    // A point of another curve's size.
+    for coordinate in ["x", "y"] {
+        let mut jwks = signers.jwks();
+        let keys = jwks["keys"].as_array_mut().unwrap();
+        keys.retain(|key| key["kty"] == "EC");
+        keys[0][coordinate] = json!(encode([1; 31]));
+        let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
+        let token = signers.token("ES256", &json!({"alg": "ES256"}), &claims());
+        assert_eq!(verify(&token, &keys, &EXPECTED), Err(Flaw::UnknownKey));
+    }
     for bad in ["", "{}", "[]", "{\"keys\":1}", "<html>"] {
         assert!(Keys::parse(bad.as_bytes()).is_none(), "{bad}");
     }

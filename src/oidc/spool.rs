@@ -144,6 +144,12 @@ mod tests {
         assert!(left(&path).unwrap().is_none());
         spool.discard();
         assert!(!path.exists());
+        // Nothing can be beside what is below a file.
+        #[cfg(unix)]
+        assert_eq!(
+            left(&store.join("x")).unwrap_err().kind(),
+            io::ErrorKind::NotADirectory
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::{PermissionsExt as _, symlink};

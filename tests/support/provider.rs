@@ -23,6 +23,8 @@ pub const CLIENT: &str = "llamactl-cli";
 pub struct Script {
     /// Answers to the first polls; tokens come after them.
     pub polls: VecDeque<Reply>,
+    /// Replaces fields of the metadata; null leaves one out.
+    pub metadata: Value,
     /// Replaces fields of the device authorization answer; null leaves one out.
     pub device: Value,
     /// Replaces claims of id tokens; null leaves one out.
@@ -78,6 +80,7 @@ impl Provider {
     ) {
         let script = Arc::new(Mutex::new(Script {
             polls: VecDeque::new(),
+            metadata: json!({}),
             device: json!({}),
             claims: json!({}),
             lifetime: 3600,
@@ -140,7 +143,7 @@ fn answer(script: &mut Script, keys: &Keys, request: &Request) -> Reply {
             if script.revocation {
                 metadata["revocation_endpoint"] = json!(format!("{issuer}/revoke"));
             }
-            ok(&metadata)
+            ok(&changed(metadata, &script.metadata))
         }
         ("GET", "/jwks") => {
             let point = keys.published.public_key().as_ref();
