@@ -688,7 +688,21 @@ fn a_reader_that_goes_away_is_no_error() {
             .stderr("0\n")
             .run();
     }
-    // A full disk is one.
+    // A full disk is one, also where it shows only at the end.
+    if std::path::Path::new("/dev/full").exists() {
+        let (stub, sandbox) = with_stub();
+        stub.expect(get(LOGS).bearer(KEY).reply(events(&log("one"))));
+        let script = format!(
+            "exec '{}' deployments logs search > /dev/full",
+            crate::support::LLAMACTL
+        );
+        sandbox
+            .args(["-c", &script])
+            .program("/bin/sh")
+            .code(1)
+            .stderr("error: standard output can't be written: No space left on device\n")
+            .run();
+    }
     if std::path::Path::new("/dev/full").exists() {
         for command in ["get", "get -o json", "logs search", "history search"] {
             let script = format!("llamactl deployments {command} > /dev/full");
@@ -935,4 +949,23 @@ fn deleting_again_is_no_failure_where_the_first_answer_was_lost() {
             .code(code)
             .run();
     }
+}
+
+#[test]
+fn a_log_that_does_not_end_is_not_waited_for_beyond_half_a_minute() {
+    let (sender, _server, sandbox) = with_stream();
+    sender.send(log("one").into_bytes()).expect("a reader");
+    let output = sandbox
+        .cmd("deployments logs search")
+        .code(3)
+        .stdout("2026-01-01T00:00:00Z p/c one\n")
+        .stderr(
+            "
+            error: the log stream of [SERVER] was not at its end in time
+            hint: --tail and --since-seconds make it shorter; --follow waits for ever
+            ",
+        )
+        .run();
+    let seconds = output.took.as_secs();
+    assert!((29..45).contains(&seconds), "{seconds}");
 }

@@ -174,16 +174,16 @@ fn a_server_that_takes_its_time_is_not_waited_for_beyond_half_a_minute() {
         stub.expect(get(PROJECTS).bearer(KEY).reply(reply));
         let sandbox = Sandbox::new().at(&stub.url());
         sandbox.knows(&stub);
-        let line = sandbox.cmd("auth token --project p --api-key");
-        let output = line
-            .arg(KEY)
-            .stderr(
-                "
-                warning: the key could not be checked: [SERVER] did not answer within 30 seconds
-                created profile llx-01****mnop and made it current
-                ",
+        let line = sandbox.cmd("auth token -v --project p --api-key");
+        let output = line.arg(KEY).any_stderr().run();
+        pretty_assertions::assert_eq!(
+            untimed(&output.stderr),
+            format!(
+                "GET [SERVER]{PROJECTS} -> timed out in N ms\n\
+                warning: the key could not be checked: [SERVER] did not answer within 30 seconds\n\
+                created profile llx-01****mnop and made it current\n"
             )
-            .run();
+        );
         let seconds = output.took.as_secs();
         assert!((29..45).contains(&seconds), "{seconds}");
         gate.open();
@@ -267,6 +267,27 @@ fn without_credentials_three_redirects_are_followed() {
             .stderr_has("error: [SERVER] redirects to ")
             .run();
     }
+}
+
+#[test]
+fn a_redirect_to_what_is_no_address_is_not_stored() {
+    let stub = Stub::new();
+    stub.expect(get(VERSION).reply(Reply::redirect(302, "/b?c=d")))
+        .expect(get("/b?c=d").json(200, r#"{"version": "1"}"#));
+    let sandbox = Sandbox::new();
+    sandbox.knows(&stub);
+    sandbox
+        .cmd("environments add")
+        .arg(stub.url())
+        .code(3)
+        .stderr(
+            "
+            error: [SERVER] redirects to another address, [SERVER]/b?c=d
+            hint: if that is the control plane, add that address instead
+            ",
+        )
+        .run();
+    assert_eq!(sandbox.home_tree(), Vec::<String>::new());
 }
 
 #[test]
@@ -599,7 +620,10 @@ fn a_private_authority_is_believed_where_it_is_named() {
     let file = |sandbox: &Sandbox, _: &Authority| sandbox.set_env("SSL_CERT_FILE", "ca.pem");
     let bundle = |sandbox: &Sandbox, authority: &Authority| {
         // Among others, with text around it, as distributions ship them.
-        let text = format!("# Ours\n{}\r\n{}", Authority::new().pem(), authority.pem());
+        let other = Authority::new().pem();
+        // A server's key lies there, too, in some places.
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let text = format!("# Ours\n{key}{other}\r\n{}", authority.pem());
         sandbox.write("bundle.pem", text);
         sandbox.set_env("SSL_CERT_FILE", "bundle.pem");
     };
@@ -707,6 +731,18 @@ fn certificates_that_can_t_be_used_are_named() {
     check("SSL_CERT_DIR", "empty", "there is no certificate in it");
     check("SSL_CERT_DIR", "missing", "No such file or directory");
     check("SSL_CERT_DIR", "ca.pem", "Not a directory");
+    // Whether only the system's store counts is asked for where certificates are.
+    let sandbox = Sandbox::new().signed_in("https://127.0.0.1:1");
+    list(&sandbox)
+        .env("LLAMACTL_NATIVE_TLS", "perhaps")
+        .code(2)
+        .stderr(
+            "
+            error: the variable LLAMACTL_NATIVE_TLS is neither true nor false
+            hint: set LLAMACTL_NATIVE_TLS to 1 or 0, or unset it
+            ",
+        )
+        .run();
     // No certificate is needed where there is no TLS.
     let plane = ControlPlane::start(World::default().key(KEY));
     let sandbox = Sandbox::new().signed_in(&plane.url());
@@ -719,26 +755,7 @@ fn certificates_that_can_t_be_used_are_named() {
 #[test]
 fn https_to_what_does_not_speak_it() {
     // As web servers do: a word in the open, at once, whatever comes.
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
-    let url = format!("https://{}", listener.local_addr().expect("its address"));
-    let sandbox = Sandbox::new().signed_in(&url);
-    sandbox.replace(&url, "[SERVER]");
-    sandbox.write("ca.pem", Authority::new().pem());
-    sandbox.set_env("SSL_CERT_FILE", "ca.pem");
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let _ = stream.read(&mut [0; 1024]);
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    });
-    list(&sandbox)
-        .code(3)
-        .stderr(
-            "
-            error: no safe connection to [SERVER]: it does not speak TLS
-            hint: a private authority's certificate goes into SSL_CERT_FILE
-            ",
-        )
-        .run();
+    handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak TLS");
 }
 
 #[test]
@@ -813,24 +830,100 @@ fn verbose_prints_a_line_for_each_request_and_no_secret() {
             .json(200, EMPTY),
     );
     let sandbox = at(&stub);
-    let digits = |text: &str| {
-        let mut out = String::new();
-        for c in text.chars() {
-            match c.is_ascii_digit() {
-                true if out.ends_with("in N") => {}
-                true if out.ends_with("in ") => out.push('N'),
-                _ => out.push(c),
-            }
-        }
-        out
-    };
     let run = list(&sandbox).arg("-v").arg("--org=o1");
     let output = run.stdout("[]\n").any_stderr().run();
     let line = format!("GET [SERVER]{PROJECTS}?org_id=o1 ->");
     pretty_assertions::assert_eq!(
-        digits(&output.stderr),
+        untimed(&output.stderr),
         format!("{line} 503 in N ms\n{line} connection broke in N ms\n{line} 200 in N ms\n")
     );
+    let nonsense = Reply::raw("no HTTP\r\n\r\n");
+    stub.expect(get(PROJECTS).bearer(KEY).reply(nonsense).at_least_once());
+    let output = list(&sandbox).arg("-v").code(3).any_stderr().run();
+    pretty_assertions::assert_eq!(
+        untimed(&output.stderr),
+        format!(
+            "GET [SERVER]{PROJECTS} -> garbled in N ms\n\
+            error: [SERVER] did not answer in HTTP as it should\n\
+            hint: check that the address is that of a control plane\n"
+        )
+    );
+}
+
+/// The lines of `--verbose` without their times.
+fn untimed(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c.is_ascii_digit() {
+            true if out.ends_with(" in N") => {}
+            true if out.ends_with(" in ") => out.push('N'),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A listener whose queue is full: the system answers nobody who knocks.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_takes_no_connection_is_not_waited_for_beyond_ten_seconds() {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    bind(&listener, &any).expect("a free port on loopback");
+    listen(&listener, 0).expect("a listener");
+    let address = getsockname(&listener).expect("its address");
+    let address = std::net::SocketAddr::try_from(address).expect("an address of the internet");
+    let wait = Duration::from_millis(500);
+    let mut queue = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, wait) {
+        queue.push(stream);
+        assert!(queue.len() < 100, "the queue has no end");
+    }
+    let sandbox = Sandbox::new().signed_in(&format!("http://{address}"));
+    sandbox.replace(&address.to_string(), "[SERVER]");
+    let run = list(&sandbox).arg("-v").code(3).any_stderr();
+    let output = run.run();
+    let line = format!("GET http://[SERVER]{PROJECTS} -> no connection in N ms\n");
+    pretty_assertions::assert_eq!(
+        untimed(&output.stderr),
+        format!(
+            "{}error: http://[SERVER] can't be reached: no connection within 10 seconds\n\
+            hint: check the address, the network and the proxy settings\n",
+            line.repeat(3)
+        )
+    );
+    let seconds = output.took.as_secs();
+    assert!((30..50).contains(&seconds), "{seconds}");
+}
+
+/// A server that answers each connection with these bytes, and what a run over https says of it.
+fn handshake(answer: &'static [u8], said: &str) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
+    let url = format!("https://{}", listener.local_addr().expect("its address"));
+    let sandbox = Sandbox::new().signed_in(&url);
+    sandbox.replace(&url, "[SERVER]");
+    sandbox.write("ca.pem", Authority::new().pem());
+    sandbox.set_env("SSL_CERT_FILE", "ca.pem");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(answer);
+    });
+    list(&sandbox)
+        .code(3)
+        .stderr(&format!(
+            "error: no safe connection to [SERVER]: {said}\n\
+            hint: a private authority's certificate goes into SSL_CERT_FILE\n"
+        ))
+        .run();
+}
+
+#[test]
+fn a_server_that_refuses_the_handshake_is_quoted() {
+    // An alert: fatal, handshake_failure.
+    let alert = b"\x15\x03\x03\x00\x02\x02\x28";
+    handshake(alert, "received fatal alert: HandshakeFailure");
 }
 
 #[test]

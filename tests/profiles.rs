@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::secrets::{KEY, OTHER_KEY};
 use crate::support::{
-    ControlPlane, Deployment, Reply, STORE, Sandbox, Stub, World, environment, get, profile, store,
-    with,
+    ControlPlane, Deployment, Gate, Reply, STORE, Sandbox, Stub, World, environment, get, profile,
+    store, with,
 };
 
 const BUILT_IN: &str = "https://api.cloud.llamaindex.ai";
@@ -992,4 +992,69 @@ fn what_servers_and_files_say_can_t_play_tricks_on_the_terminal() {
     sandbox.knows(&stub);
     let output = sandbox.cmd("projects get").code(4).stderr_has(shown).run();
     assert!(output.stderr.len() < 600 && output.stderr.lines().count() == 2);
+}
+
+#[test]
+fn a_long_list_of_choices_is_cut_off() {
+    let mut world = World::default().key(KEY);
+    for number in 1..=23 {
+        world = world.project(&format!("p{number}"), &format!("p{number}"), "org");
+    }
+    let plane = ControlPlane::start(world);
+    let sandbox = at(&plane);
+    let said = |more: &str| {
+        let shown: Vec<String> = (1..=20).map(|number| format!("p{number}")).collect();
+        format!(
+            "error: there are several projects to choose from\nhint: pass the project's ID with one of: {}{more}\n",
+            shown.join(", ")
+        )
+    };
+    let refused = |more: &str| {
+        let run = sandbox.cmd("projects use").code(2);
+        run.stderr(&said(more)).run();
+    };
+    refused(" and 3 more");
+    plane.world().projects.truncate(20);
+    refused("");
+}
+
+#[test]
+fn a_project_that_no_profile_can_have() {
+    let plane = ControlPlane::start(World::default().key(KEY).project("a b", "A", "org"));
+    let sandbox = at(&plane);
+    let before = sandbox.stored();
+    sandbox
+        .cmd("projects use")
+        .code(3)
+        .stderr("error: [SERVER] sent a project whose id has blanks or control characters in it\n")
+        .run();
+    assert_eq!(sandbox.stored(), before);
+}
+
+/// What another process deletes while the server is asked stays deleted.
+#[test]
+fn a_profile_that_is_deleted_meanwhile() {
+    let stub = Stub::new();
+    let gate = Gate::default();
+    let projects = r#"{"projects": [{"project_id": "p2", "deployment_count": 0}]}"#;
+    let held = Reply::json(200, projects).hold(&gate);
+    stub.expect(get(PROJECTS).bearer(KEY).reply(held));
+    let sandbox = Sandbox::new().signed_in(&stub.url());
+    sandbox.knows(&stub);
+    let running = sandbox
+        .cmd("projects use p2")
+        .code(1)
+        .stderr(
+            "
+            error: there is no profile 'work' in [SERVER]
+            hint: sign in with `llamactl auth login` or `llamactl auth token`
+            ",
+        )
+        .spawn();
+    stub.server().wait_for_requests(1);
+    let left = store(&environment(&stub.url(), &[]));
+    sandbox.write_store(&left);
+    gate.open();
+    running.wait();
+    assert_eq!(sandbox.stored(), store(&environment("[SERVER]", &[])));
 }

@@ -338,3 +338,20 @@ fn nobody_is_asked_in_ci_or_at_a_dumb_terminal() {
     assert_eq!(current(&sandbox), "a-one");
     assert_eq!(sandbox.read("out"), "");
 }
+
+#[test]
+fn an_answer_that_is_no_text() {
+    let sandbox = three_profiles();
+    let mut terminal = sandbox.cmd("auth use").terminal();
+    terminal.expect(PICK).expect("[2]: ").send(b"\xff\n");
+    let ended = terminal.wait();
+    ended.assert_code(1).assert_restored();
+    assert!(
+        ended
+            .transcript
+            .ends_with("error: the terminal can't be read: stream did not contain valid UTF-8\n"),
+        "{}",
+        ended.transcript
+    );
+    assert_eq!(current(&sandbox), "b-two");
+}

@@ -209,6 +209,12 @@ fn a_project_must_be_among_those_of_the_key() {
     sandbox.args(words("--api-key KEY")).stderr(CREATED).run();
     assert_eq!(profiles(&sandbox)[0]["project_id"], "proj-web");
 
+    plane.world().projects[0].id = "a b".to_string();
+    sandbox
+        .args(words("--api-key KEY --name other"))
+        .code(3)
+        .stderr("error: [SERVER] sent a project whose id has blanks or control characters in it\n")
+        .run();
     plane.world().projects.clear();
     sandbox
         .args(words("--api-key KEY --name other"))

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use super::failure::while_reading;
+
 /// How much of a line, and of an event's data, is kept, in bytes.
 const LONGEST: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -87,7 +89,7 @@ impl<R: BufRead> Events<R> {
         loop {
             let buffer = match self.stream.fill_buf() {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                other => other?,
+                other => other.map_err(while_reading)?,
             };
             if buffer.is_empty() {
                 return Ok(None);

@@ -148,6 +148,14 @@ pub(super) fn explain(
     }
 }
 
+/// An error in the middle of a body: that time ran out is a kind that std has, and ureq does not use.
+pub(super) fn while_reading(error: std::io::Error) -> std::io::Error {
+    match ureq::Error::from(error) {
+        ureq::Error::Timeout(_) => std::io::ErrorKind::TimedOut.into(),
+        other => other.into_io(),
+    }
+}
+
 /// A proxy that did not make the connection; ureq says "proxy server responded 407/407" or why it could not be asked.
 fn refused_by_proxy(why: &str, proxy: &str, server: &str) -> Failure {
     let status = why.rsplit('/').next().filter(|text| text.len() == 3);
