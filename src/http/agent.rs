@@ -111,6 +111,22 @@ pub struct Response {
     retry_after: Option<Duration>,
 }
 
+#[cfg(test)]
+impl Response {
+    /// An answer that nobody sent.
+    pub(crate) fn of(status: u16, body: &[u8]) -> Response {
+        Response {
+            status,
+            body: body.to_vec(),
+            location: None,
+            request_id: None,
+            url: String::new(),
+            is_event_stream: false,
+            retry_after: None,
+        }
+    }
+}
+
 /// Through which proxy, and whether certificates are needed: they are costly to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Way {

@@ -414,6 +414,11 @@ mod tests {
             (grant(600, ""), vec![Expired], &["ask in 5", "Expired"]),
             (
                 grant(600, ""),
+                vec![Answer::Nonsense(Error::no_answer("nonsense"))],
+                &["ask in 5", "nonsense"],
+            ),
+            (
+                grant(600, ""),
                 vec![Refused("x".into())],
                 &["ask in 5", "Refused(\"x\")"],
             ),
@@ -434,6 +439,71 @@ mod tests {
         ];
         for (grant, answers, expected) in cases {
             assert_eq!(play(&grant, answers.clone()), expected, "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_means() {
+        let tokens = r#"{"access_token":"a"}"#;
+        for (status, body, means) in [
+            (200, tokens, "tokens"),
+            (201, tokens, "nonsense"),
+            (429, tokens, "slow down"),
+            (500, tokens, "lost"),
+            (400, r#"{"error":"authorization_pending"}"#, "pending"),
+            (200, r#"{"error":"authorization_pending"}"#, "pending"),
+            (400, r#"{"error":"slow_down"}"#, "slow down"),
+            (429, r#"{"error":"too_many"}"#, "slow down"),
+            (403, r#"{"error":"access_denied"}"#, "denied"),
+            (400, r#"{"error":"expired_token"}"#, "expired"),
+            (400, r#"{"error":"server_error"}"#, "lost"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, "lost"),
+            (500, r#"{"error":"x"}"#, "lost"),
+            (502, r#"{"error":"x"}"#, "lost"),
+            (499, r#"{"error":"x"}"#, "refused: x"),
+            (
+                400,
+                r#"{"error":"x","error_description":"why"}"#,
+                "refused: why (x)",
+            ),
+            (429, "<html>", "slow down"),
+            (200, "<html>", "lost"),
+            (404, "<html>", "lost"),
+            (503, "{}", "lost"),
+            (200, "{}", "nonsense"),
+            (404, "{}", "nonsense"),
+        ] {
+            let answer = Answer::of(Ok(&Response::of(status, body.as_bytes())));
+            assert_eq!(name(&answer), means, "{status} {body}");
+        }
+        let error = Error::no_answer("x");
+        for (cause, means) in [
+            (Cause::Setup, "nonsense"),
+            (Cause::NoConnection, "lost"),
+            (Cause::Broken, "lost"),
+            (Cause::Garbled, "lost"),
+            (Cause::TimedOut, "timed out"),
+        ] {
+            let failure = Failure {
+                cause,
+                lasts: false,
+                error: error.clone(),
+            };
+            assert_eq!(name(&Answer::of(Err(&failure))), means, "{cause:?}");
+        }
+    }
+
+    fn name(answer: &Answer) -> String {
+        match answer {
+            Answer::Tokens(_) => "tokens".to_string(),
+            Answer::Pending => "pending".to_string(),
+            Answer::SlowDown => "slow down".to_string(),
+            Answer::TimedOut => "timed out".to_string(),
+            Answer::Lost => "lost".to_string(),
+            Answer::Denied => "denied".to_string(),
+            Answer::Expired => "expired".to_string(),
+            Answer::Refused(said) => format!("refused: {said}"),
+            Answer::Nonsense(_) => "nonsense".to_string(),
         }
     }
 
@@ -459,6 +529,7 @@ mod tests {
             .unwrap();
         assert_eq!(code.user_code, "[31mAB -CD");
         assert!(with("AB-CD", "").unwrap().is_err());
+        assert!(with("AB-CD", &"A".repeat(64)).unwrap().is_ok());
         assert!(with("AB-CD", &"A".repeat(65)).unwrap().is_err());
         assert!(with("device_code", "x").is_none());
         let complete = r#"https://a/device","verification_uri_complete":"javascript:x"#;

@@ -110,6 +110,11 @@ fn es256(signers: &Signers, claims: &Value) -> std::result::Result<Claims, Flaw>
     verify(&token, &signers.keys(), &EXPECTED)
 }
 
+fn es256_with(signers: &Signers, keys: &Keys) -> std::result::Result<Claims, Flaw> {
+    let token = signers.token("ES256", &json!({"alg": "ES256", "kid": "ec"}), &claims());
+    verify(&token, keys, &EXPECTED)
+}
+
 #[test]
 fn every_algorithm() {
     let signers = Signers::new();
@@ -168,11 +173,15 @@ fn another_key_or_another_text() {
         let flaw = verify(garbled, &signers.keys(), &EXPECTED).unwrap_err();
         assert!(matches!(flaw, Flaw::Other(_)), "{garbled}: {flaw:?}");
     }
-    let long = format!("{good}{}", "A".repeat(LONGEST_TOKEN));
+    // As long as may be: what is wrong with it is its signature, or its length.
+    let longest = format!("{good}{}", "A".repeat(LONGEST_TOKEN - good.len()));
+    assert_eq!(verify(&longest, &signers.keys(), &EXPECTED), bad);
     assert_eq!(
-        verify(&long, &signers.keys(), &EXPECTED),
+        verify(&(longest + "A"), &signers.keys(), &EXPECTED),
         Err(Flaw::Other("is too long"))
     );
+    let much = but("more", json!("x".repeat(30_000)));
+    assert!(es256(&signers, &much).is_ok());
 }
 
 #[test]
@@ -256,11 +265,54 @@ fn keys_for_other_uses() {
         keys.retain(|key| key["kty"] == "EC");
         keys[0][coordinate] = json!(encode([1; 31]));
         let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
-        let token = signers.token("ES256", &json!({"alg": "ES256"}), &claims());
-        assert_eq!(verify(&token, &keys, &EXPECTED), Err(Flaw::UnknownKey));
+        assert_eq!(es256_with(&signers, &keys), Err(Flaw::UnknownKey));
     }
-    for bad in ["", "{}", "[]", "{\"keys\":1}", "<html>"] {
+    for bad in ["", "{}", "[]", "[[]]", "{\"keys\":1}", "<html>"] {
         assert!(Keys::parse(bad.as_bytes()).is_none(), "{bad}");
+    }
+    let set = signers.jwks().to_string();
+    let largest = set.clone() + &" ".repeat(LONGEST - set.len());
+    assert!(Keys::parse(largest.as_bytes()).is_some());
+    assert!(Keys::parse((largest + " ").as_bytes()).is_none());
+}
+
+#[test]
+fn only_so_many_keys_are_looked_at() {
+    let signers = Signers::new();
+    let after = |others: usize| {
+        let mut keys = vec![json!({"kty": "oct"}); others];
+        keys.push(signers.jwks()["keys"][1].clone());
+        Keys::parse(json!({"keys": keys}).to_string().as_bytes()).unwrap()
+    };
+    assert!(es256_with(&signers, &after(MOST_KEYS - 1)).is_ok());
+    assert_eq!(
+        es256_with(&signers, &after(MOST_KEYS)),
+        Err(Flaw::UnknownKey)
+    );
+}
+
+#[test]
+fn how_it_is_said() {
+    let clock = "is the clock of this machine right? start again with `llamactl auth login`";
+    let trust = "this login can't be trusted; tell the people who run the server";
+    for (flaw, said, hint) in [
+        (
+            Flaw::UnknownKey,
+            "is signed with a key that the provider does not have",
+            trust,
+        ),
+        (Flaw::Expired, "has expired", clock),
+        (
+            Flaw::Other("is from the future"),
+            "is from the future",
+            clock,
+        ),
+        (Flaw::Other("is odd"), "is odd", trust),
+    ] {
+        assert_eq!(
+            disbelieved(flaw).to_string(),
+            format!("error: the login provider's id token {said}\nhint: {hint}")
+        );
     }
 }
 

@@ -165,7 +165,78 @@ mod tests {
         .unwrap();
         assert_eq!(refusal.code, "access_denied");
         assert_eq!(refusal.said, "no [31m way (access_denied)");
+        for wordless in [
+            r#"{"error":"x"}"#,
+            r#"{"error":"x","error_description":" "}"#,
+            r#"{"error":"x","error_description":7}"#,
+        ] {
+            let refusal = Refusal::parse(wordless.as_bytes()).unwrap();
+            assert_eq!((refusal.code.as_str(), refusal.said.as_str()), ("x", "x"));
+        }
+        let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(400));
+        assert_eq!(
+            Refusal::parse(long.as_bytes()).unwrap().said,
+            "x".repeat(300)
+        );
         assert_eq!(Refusal::parse(b"<html>"), None);
+    }
+
+    #[test]
+    fn answers_of_no_use() {
+        let no = r#"{"error":"x"}"#;
+        let hint = "hint: try again later, or sign in with an API key: `llamactl auth token`";
+        for (status, body, code, said) in [
+            (
+                400,
+                no,
+                1,
+                "the login provider refused the question (400): x",
+            ),
+            (
+                499,
+                no,
+                1,
+                "the login provider refused the question (499): x",
+            ),
+            (
+                400,
+                "<html>",
+                3,
+                "the login provider does not answer the question as it should (400)",
+            ),
+            (
+                500,
+                no,
+                3,
+                "the login provider does not answer the question as it should (500): x",
+            ),
+            (
+                302,
+                "",
+                3,
+                "the login provider does not answer the question as it should (302)",
+            ),
+            (
+                200,
+                no,
+                3,
+                "the login provider's answer to the question is of no use",
+            ),
+            (
+                299,
+                "",
+                3,
+                "the login provider's answer to the question is of no use",
+            ),
+        ] {
+            for (id, shown) in [(None, ""), (Some("r-1".to_string()), " (request r-1)")] {
+                let mut response = Response::of(status, body.as_bytes());
+                response.request_id = id;
+                let error = unusable("the question", &response);
+                assert_eq!(error.to_string(), format!("error: {said}{shown}\n{hint}"));
+                assert_eq!(error.kind.exit_code(), code);
+            }
+        }
     }
 
     proptest::proptest! {
