@@ -392,7 +392,7 @@ mod tests {
         #[test]
         fn leaving_plain_lines_out_changes_nothing(
             plain in proptest::collection::vec("X=[a-z]|Y='[a-z =]{0,3}'|Y=\"[a-z =]{0,3}\"|# [a-z=:]{0,4}||OURS=[a-z]|THEIRS=1", 0..6),
-            rest in proptest::collection::vec("[ A-Z'\"#=$\\\\`:a\n]{0,8}|export OURS=1|OURS='x|OURS=|X: y|'|\"|\\u{feff}OURS=1|Z=1\r", 0..5),
+            rest in proptest::collection::vec("[ A-Z'\"#=$\\\\`:a\n]{0,8}|export OURS=1|OURS='x|OURS=|[ \t](#|X)[A-Z]?='?|X: y|'|\"|\\u{feff}OURS=1|Z=1\r", 0..5),
             end in "|\n",
         ) {
             let file = [plain, rest].concat().join("\n") + &end;

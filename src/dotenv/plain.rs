@@ -77,10 +77,10 @@ impl Plain {
             }
             plain.end += end;
         }
-        // What begins like a byte order mark is none unless the file begins with it.
-        match file[plain.end..].starts_with(b"\xef") {
-            true => Plain::default(),
-            false => plain,
+        // At the start of a file, and only there, a byte order mark is one, and Node passes over blanks.
+        match file.get(plain.end) {
+            Some(0xef | b' ' | b'\t') => Plain::default(),
+            _ => plain,
         }
     }
 }
@@ -148,11 +148,64 @@ mod tests {
             ("export A=1\nB=1\n", 0, 0),
             ("A='b' # c\nB=1\n", 0, 0),
             ("A=1\n\u{feff}B=1\nC=1\n", 0, 0),
+            ("A=1\n # it is\nC=1\n", 0, 0),
+            ("A=1\n\tB=1\nC=1\n", 0, 0),
+            ("OURS=1\n B=1\n", 0, 0),
             ("A=1", 0, 0),
             ("", 0, 0),
         ] {
             let plain = Plain::find(text.as_bytes(), &[b"OURS"]);
             assert_eq!((plain.lines, plain.ours.len()), (lines, ours), "{text:?}");
         }
+    }
+
+    #[test]
+    fn where_they_are() {
+        let file = b"# c\nTHEIRS=x\nOURS=1\n\nOURS='a b'\nOUR=1\nOURSX=1\nMINE=\"\"\n$";
+        let plain = Plain::find(file, &[b"MINE", b"OURS"]);
+        let ours: Vec<(&[u8], &[u8], usize, usize)> = plain
+            .ours
+            .iter()
+            .map(|one| {
+                let (line, value) = (one.line.clone(), one.value.clone());
+                (&file[line], &file[value], one.name, one.number)
+            })
+            .collect();
+        assert_eq!(
+            ours,
+            [
+                (&b"OURS=1\n"[..], &b"1"[..], 1, 3),
+                (b"OURS='a b'\n", b"'a b'", 1, 5),
+                (b"MINE=\"\"\n", b"\"\"", 0, 8),
+            ]
+        );
+        assert_eq!((plain.end, plain.lines), (file.len() - 1, 8));
+    }
+
+    /// Which bytes may stand in each place of a plain line.
+    #[test]
+    fn what_bytes_are_plain() {
+        let plain = |before: &[u8], after: &[u8]| {
+            let is_plain = |byte: &u8| {
+                let file = [before, &[*byte], after, b"\nX"].concat();
+                Plain::find(&file, &[]).lines == 1
+            };
+            let bytes: Vec<u8> = (0..=u8::MAX).filter(is_plain).collect();
+            String::from_utf8(bytes).unwrap()
+        };
+        let name = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+        let with = |more: &str| {
+            let mut all: Vec<char> = name.chars().chain(more.chars()).collect();
+            all.sort_unstable();
+            all.into_iter().collect::<String>()
+        };
+        let first = "\n#ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(plain(b"", b"=1"), first);
+        assert_eq!(plain(b"N", b"=1"), name);
+        assert_eq!(plain(b"N=", b""), with("%+,-./:@"));
+        let quoted = " %&()+,-./:=?@";
+        assert_eq!(plain(b"N='", b"'"), with(quoted));
+        assert_eq!(plain(b"N=\"", b"\""), with(quoted));
+        assert_eq!(plain(b"# ", b""), with(" #%&()*+,-./:;<=>?@|~"));
     }
 }
