@@ -339,3 +339,7 @@ pub(super) fn trim_end(file: &[u8], range: Range<usize>, blank: impl Fn(char) ->
     }
     end
 }
+
+#[cfg(test)]
+#[path = "readers_tests.rs"]
+mod tests;
