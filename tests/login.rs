@@ -870,3 +870,64 @@ fn the_system_s_browser_where_none_is_named() {
     let opened = setup.sandbox.stable(&setup.sandbox.read("opened"));
     assert_eq!(opened, "[PROVIDER]/device?user_code=WDJB-MJHT\n");
 }
+
+/// What is in an answer counts where its status is 200, and where it does not say that it is an error.
+#[test]
+fn an_answer_that_is_none() {
+    let said = |what: &str| {
+        format!(
+            "error: the login provider's answer to {what} is of no use\n\
+            hint: try again later, or sign in with an API key: `llamactl auth token`\n"
+        )
+    };
+    let device = |address: &str| json!({"device_code": "device-code", "user_code": "AB", "verification_uri": address});
+    let keys = json!({"keys": []});
+    for (question, answers) in [
+        ("the question for its metadata", vec![(203, None)]),
+        (
+            "the question for its metadata",
+            vec![(200, Some(("error", "x")))],
+        ),
+        ("the question for its keys", vec![(200, None), (203, None)]),
+        (
+            "the request for a code",
+            vec![(200, None), (200, None), (203, None)],
+        ),
+        (
+            "the request for a code",
+            vec![
+                (200, None),
+                (200, None),
+                (203, Some(("verification_uri", "file:///x"))),
+            ],
+        ),
+    ] {
+        let id = Stub::new();
+        let metadata = json!({
+            "issuer": id.url(),
+            "device_authorization_endpoint": id.url() + "/device",
+            "token_endpoint": id.url() + "/token",
+            "jwks_uri": id.url() + "/jwks",
+        });
+        let all = [
+            (get("/.well-known/openid-configuration"), metadata),
+            (get("/jwks"), keys.clone()),
+            (
+                post("/device").any_body(),
+                device("https://id.example/device"),
+            ),
+        ];
+        for ((expected, mut body), (status, change)) in all.into_iter().zip(answers) {
+            if let Some((field, value)) = change {
+                body[field] = json!(value);
+            }
+            id.expect(expected.json(status, &body.to_string()));
+        }
+        let setup = setup();
+        let discovery_url = id.url() + "/.well-known/openid-configuration";
+        setup.plane.world().oidc =
+            Some(json!({"discovery_url": discovery_url, "client_ids": {"cli": CLIENT}}));
+        let run = setup.sandbox.cmd("auth login").code(3);
+        run.stderr(&said(question)).run();
+    }
+}

@@ -178,6 +178,11 @@ fn a_refresh_that_fails_changes_nothing() {
             "error: the login provider's answer to",
         ),
         (
+            Reply::json(203, r#"{"access_token":"access-9","expires_in":3600}"#),
+            3,
+            "error: the login provider's answer to the request for a new access token is of no use\n",
+        ),
+        (
             refusal("invalid_client").header("x-request-id", "r-7"),
             1,
             "error: the login provider refused the request for a new access token (400): invalid_client (request r-7)\n",
