@@ -386,6 +386,46 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn odd_files() {
+        let disputed = |line| Err(Refusal::Disputed { line });
+        let text = |text: &'static [u8]| Ok(text.to_vec());
+        for (file, expected) in [
+            (&b"A"[..], text(b"A\nA=new\nB='a b'\n")),
+            (b"=", text(b"=\nA=new\nB='a b'\n")),
+            (b"`", text(b"`\nA=new\nB='a b'\n")),
+            // A shell would not take our quotes for quotes.
+            (b"'", disputed(1)),
+            (b"if ", disputed(1)),
+            (b"<<>", disputed(1)),
+            // Where readers disagree about how far a value goes, all of it is one.
+            (b"B=\r-", text(b"B='a b'\nA=new\n")),
+            (b"B=#${\r|", text(b"B='a b'\nA=new\n")),
+            (b"A=\xffB:if \nA", text(b"A=new \nA\nB='a b'\nA=new\n")),
+            (b"A=case A=", text(b"A=new\nB='a b'\n")),
+            (b"A=A=A=\\\nB=", text(b"A=new\nB='a b'\n")),
+            (b"A=\nexport A=", text(b"A=new\nexport A=new\nB='a b'\n")),
+            (b"A=\"\nC=A=1\n$(\"\r\n", text(b"A=new\r\nB='a b'\n")),
+            // One value within another.
+            (b"A=\rA=", disputed(1)),
+            (b"B= A=", disputed(1)),
+            (b"\rA=(A=#<<\xff${'", disputed(1)),
+            // Nothing can be said from some place on.
+            (b"B=\r<<", disputed(1)),
+            (b"A: \n<<", disputed(2)),
+            // Behind plain lines.
+            (b"\nB=1\n<<", disputed(3)),
+            (b"\nB=1\nC:", disputed(3)),
+            (b"\nB=1\nA='", Err(Refusal::OpenQuote { line: 3 })),
+        ] {
+            let bindings =
+                [("A", "new"), ("B", "a b")].map(|(name, value)| Binding { name, value });
+            let found = edit(file, &bindings);
+            let shown = found.as_deref().map(<[u8]>::escape_ascii);
+            assert_eq!(found, expected, "{}: {shown:?}", file.escape_ascii());
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         /// Leaving the plain lines out is quicker, and nothing else.
