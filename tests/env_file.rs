@@ -550,7 +550,7 @@ fn control_characters_in_a_path_stay_in_one_line() {
 #[test]
 fn long_names() {
     let dir = folder();
-    for len in [200, 240, 250, 255] {
+    for len in (200..=230).step_by(10).chain(236..=255) {
         let path = dir.path(&"x".repeat(len));
         assert_eq!(write(&path), changed(&[]));
         assert_eq!(
@@ -560,8 +560,30 @@ fn long_names() {
         let long = dir.path(&"é".repeat(len / 2));
         assert_eq!(write(&long), changed(&[]));
         fs::remove_file(long).expect("it is there");
+        fs::remove_file(path).expect("it is there");
     }
-    assert_eq!(dir.names().len(), 4);
+    // The name of what is written beside it is the whole one as long as there is room, with a random part and a suffix.
+    for (len, kept) in [(241, 241), (242, 128), (255, 128)] {
+        let path = dir.path(&"x".repeat(len));
+        let _staged = Staged::new(&path, &[b"x"], None).expect("a writer");
+        let names = dir.names();
+        let random = names[0].len() - kept - 2 - ".tmp".len();
+        assert!(
+            names[0].starts_with(&format!(".{}.", "x".repeat(kept))),
+            "{names:?}"
+        );
+        assert_eq!((names.len(), random), (1, 8), "{names:?}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_name_in_the_current_directory_is_swept() {
+    // The child's directory is another one than that of the tests.
+    let dir = folder();
+    dir.file(".env.abcd1234.tmp", "stale", 0o600);
+    let said = say(child("llx-new", Path::new(".env")).current_dir(&dir.path));
+    assert_eq!(said, "changed: true");
+    assert_eq!(dir.list(), BTreeMap::from([(".env".into(), NEW.into())]));
 }
 
 #[test]
