@@ -276,3 +276,22 @@ mod platform {
         Ok(())
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_a_sweeper_has_is_not_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let file = File::create(&path).unwrap();
+        let sweeper = File::open(&path).unwrap();
+        assert!(platform::lock(&sweeper).unwrap());
+        assert!(!platform::lock(&file).unwrap());
+        drop(sweeper);
+        assert!(platform::lock(&file).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!platform::lock(&file).unwrap());
+    }
+}
