@@ -862,8 +862,8 @@ fn what_is_deleted_during_a_login_stays_deleted() {
 fn the_system_s_browser_where_none_is_named() {
     let setup = setup();
     let run = with_browser(&setup, "auth login").no_env("BROWSER");
-    let opener = setup.sandbox.home().join("../bin/spy");
-    std::fs::rename(&opener, opener.with_file_name("xdg-open")).expect("the browser");
+    let browser = setup.sandbox.home().join("../bin/spy");
+    std::fs::rename(&browser, browser.with_file_name("xdg-open")).expect("the browser");
     let mut terminal = run.terminal();
     terminal.expect("created profile");
     terminal.wait().assert_code(0).assert_restored();

@@ -200,7 +200,7 @@ fn what_can_t_be_taken_back_is_named() {
     let setup = setup();
     setup.log_in();
     change(&setup, |profile| {
-        profile["oidc"]["refresh_token"] = json!(null)
+        profile["oidc"]["refresh_token"] = json!(null);
     });
     setup
         .sandbox

@@ -515,7 +515,7 @@ fn a_login_that_can_not_be_refreshed() {
     ] {
         let setup = signed_in(true);
         change(&setup, |profiles| {
-            profiles[0]["oidc"][field] = value.clone()
+            profiles[0]["oidc"][field] = value.clone();
         });
         let before = setup.store();
         let run = setup.sandbox.cmd("projects get").code(code);
