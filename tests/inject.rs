@@ -103,3 +103,15 @@ fn without_a_key_there_are_two_variables_and_none_for_a_key() {
         assert_eq!(sandbox.read(".env"), left);
     }
 }
+
+#[test]
+fn a_git_that_hangs_is_not_waited_for() {
+    let sandbox = signed_in(KEY);
+    sandbox.program("git", "exec /bin/sleep 600");
+    let output = sandbox
+        .cmd("auth inject")
+        .stderr("wrote 3 variables to .env\n")
+        .run();
+    let seconds = output.took.as_secs();
+    assert!((3..30).contains(&seconds), "{seconds}");
+}
