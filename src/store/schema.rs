@@ -398,6 +398,25 @@ mod tests {
     }
 
     #[test]
+    fn what_says_nothing_is_left_out() {
+        let mut store = Store::default();
+        let text = |store: &Store| serde_json::to_string(store).unwrap();
+        assert_eq!(text(&store), r#"{"version":1}"#);
+        let env = store.environment_mut(&ApiUrl::parse("http://h").unwrap());
+        env.requires_auth = false;
+        assert_eq!(
+            text(&store),
+            r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":false}]}"#
+        );
+        let env = store.environment_mut(&ApiUrl::parse("http://h").unwrap());
+        env.profiles.push(Profile::new("a".into(), "p".into()));
+        assert_eq!(
+            text(&store),
+            r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":false,"profiles":[{"name":"a","project_id":"p"}]}]}"#
+        );
+    }
+
+    #[test]
     fn a_login_has_these_fields_at_least() {
         let whole = serde_json::json!({"subject": "s", "client_id": "c", "discovery_url": "u", "access_token": "t"});
         assert!(serde_json::from_value::<Login>(whole.clone()).is_ok());
