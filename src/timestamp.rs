@@ -14,8 +14,8 @@ impl Instant {
     /// Reads `2026-01-02T03:04:05`, with a fraction of the second and a zone or without; no zone means UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Instant> {
-        let (date, rest) = text.trim().split_once(['T', 't', ' '])?;
-        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let (calendar, rest) = text.trim().split_once(['T', 't', ' '])?;
+        let [year, month, day] = numbers(calendar, '-', [4, 2, 2])?;
         let clock_ends = rest
             .find(|c: char| !c.is_ascii_digit() && c != ':')
             .unwrap_or(rest.len());
@@ -40,17 +40,22 @@ impl Instant {
                     None => (-1, zone.strip_prefix('-')?),
                 };
                 let [hours, minutes] = numbers(zone, ':', [2, 2])?;
+                if hours >= 24 || minutes >= 60 {
+                    return None;
+                }
                 sign * (hours * 3600 + minutes * 60)
             }
         };
         // A leap second is the first one of the next minute.
         let is_time = (1..=12).contains(&month)
-            && (1..=31).contains(&day)
+            && date(days(year, month, day)) == (year, month, day)
             && hour < 24
             && minute < 60
             && second <= 60;
         let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-        is_time.then_some(Instant { seconds, nanos })
+        // A zone can lead out of the years that are written with four digits.
+        let is_written = (0..=9999).contains(&date(seconds.div_euclid(86_400)).0);
+        (is_time && is_written).then_some(Instant { seconds, nanos })
     }
 }
 
@@ -124,6 +129,14 @@ mod tests {
             ("2016-12-31T23:59:60Z", Some("2017-01-01T00:00:00Z")),
             ("2026-13-01T00:00:00Z", None),
             ("2026-01-01T24:00:00Z", None),
+            ("2026-02-29T00:00:00Z", None),
+            ("2026-04-31T00:00:00Z", None),
+            ("2026-01-00T00:00:00Z", None),
+            ("2026-01-01T00:00:00+24:00", None),
+            ("2026-01-01T00:00:00+00:60", None),
+            ("0000-01-01T00:00:00+00:01", None),
+            ("9999-12-31T23:59:59-00:01", None),
+            ("9999-12-31T23:59:60Z", None),
             ("2026-01-01", None),
             ("2026-1-1T00:00:00Z", None),
             ("2026-01-01T00:00:00X", None),
