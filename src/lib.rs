@@ -24,7 +24,7 @@ pub mod json;
 pub mod lock;
 pub mod oidc;
 pub mod output;
-mod python_profiles;
+pub mod python_profiles;
 pub mod quote;
 pub mod secret;
 pub mod session;

@@ -108,7 +108,8 @@ pub struct Response {
     pub url: String,
     /// Whether it says that its body is server-sent events, as they are.
     pub is_event_stream: bool,
-    retry_after: Option<Duration>,
+    /// How long the server asks us to wait before the next try.
+    pub retry_after: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -345,12 +345,23 @@ impl<'a> Api<'a> {
         &self,
         response: &Response,
     ) -> std::result::Result<T, Trouble> {
-        json::read(&response.body).map_err(|error| Trouble {
-            why: Why::Nonsense,
-            answer: Ok(response.status),
-            error: nonsense(self.base, &what_is_wrong(&error, &response.body), response),
-        })
+        read(self.base, response)
     }
+}
+
+/// Reads the JSON of an answer.
+///
+/// # Errors
+/// `Nonsense`: it is not what it should be.
+pub fn read<T: DeserializeOwned>(
+    base: &ApiUrl,
+    response: &Response,
+) -> std::result::Result<T, Trouble> {
+    json::read(&response.body).map_err(|error| Trouble {
+        why: Why::Nonsense,
+        answer: Ok(response.status),
+        error: nonsense(base, &what_is_wrong(&error, &response.body), response),
+    })
 }
 
 fn what_is_wrong(error: &serde_json::Error, body: &[u8]) -> String {
@@ -401,7 +412,8 @@ fn looks_like_html(body: &[u8]) -> bool {
 }
 
 /// A status other than success, in words.
-pub(super) fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble {
+#[must_use]
+pub fn refusal(base: &ApiUrl, response: &Response, whose: Option<Whose>) -> Trouble {
     let status = response.status;
     let detail = detail(&response.body);
     let is_page = looks_like_html(&response.body);

@@ -12,7 +12,7 @@ mod failure;
 pub mod login;
 pub mod proxy;
 mod trust;
-mod url;
+pub mod url;
 
 pub use agent::{Body, Http, Method, Request, Response};
 pub use failure::{Cause, Failure};

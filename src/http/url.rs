@@ -1,7 +1,8 @@
 //! Addresses and forms: what is escaped in them, and what a redirect's means. Pure.
 
 /// Scheme, host and port of an address: what a message names.
-pub(super) fn origin(url: &str) -> &str {
+#[must_use]
+pub fn origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..]
         .find(['/', '?', '#'])
@@ -10,7 +11,8 @@ pub(super) fn origin(url: &str) -> &str {
 }
 
 /// `application/x-www-form-urlencoded`.
-pub(super) fn form(fields: &[(&str, &str)]) -> String {
+#[must_use]
+pub fn form(fields: &[(&str, &str)]) -> String {
     let pairs: Vec<String> = fields
         .iter()
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
@@ -20,7 +22,7 @@ pub(super) fn form(fields: &[(&str, &str)]) -> String {
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
 #[must_use]
-pub(super) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -35,7 +37,8 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// The address that a `Location` means, seen from `base`; none where it is neither http nor https.
-pub(super) fn join(base: &str, location: &str) -> Option<String> {
+#[must_use]
+pub fn join(base: &str, location: &str) -> Option<String> {
     let location = location.trim();
     if !location.bytes().all(|b| b.is_ascii_graphic()) || location.is_empty() {
         return None;

@@ -10,6 +10,7 @@ use crate::address::{ApiUrl, host_of, is_loopback};
 use crate::browser::is_web_address;
 use crate::error::{Error, Result};
 use crate::http::api::Api;
+use crate::http::login::OidcDiscovery;
 use crate::http::{Body, Http, Method, Request};
 use crate::input;
 use crate::json;
@@ -49,27 +50,37 @@ pub struct Provider {
 /// Failed, where it has no browser login; what the request ends with.
 pub fn client(http: &mut Http, base: &ApiUrl) -> Result<Client> {
     let said = Api::without_key(http, base).oidc_discovery()?;
-    let ids = said.client_ids.unwrap_or_default();
-    let id = match (ids.get("cli"), ids.len()) {
-        (Some(id), _) => Some(id),
-        (None, 1) => ids.values().next(),
-        (None, _) => None,
-    };
-    let id = id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
-    let id = id.and_then(|id| input::id(&id).ok());
-    match id {
-        Some(id) if is_secure(&said.discovery_url) => Ok(Client {
-            discovery_url: said.discovery_url,
-            id,
-        }),
-        Some(_) => Err(Error::no_answer(format!(
-            "{base} names a login provider whose address is not https"
-        ))
-        .hint("tell the people who run it, or sign in with an API key: `llamactl auth token`")),
-        None => Err(Error::failed(format!(
-            "{base} does not say which client this program is at its login provider"
-        ))
-        .hint("sign in with an API key: `llamactl auth token`")),
+    Client::named(base, said)
+}
+
+impl Client {
+    /// The one that a control plane's answer names.
+    ///
+    /// # Errors
+    /// Failed, where it names none; `NoAnswer`, where the provider's address can't be trusted.
+    pub fn named(base: &ApiUrl, said: OidcDiscovery) -> Result<Client> {
+        let ids = said.client_ids.unwrap_or_default();
+        let id = match (ids.get("cli"), ids.len()) {
+            (Some(id), _) => Some(id),
+            (None, 1) => ids.values().next(),
+            (None, _) => None,
+        };
+        let id = id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+        let id = id.and_then(|id| input::id(&id).ok());
+        match id {
+            Some(id) if is_secure(&said.discovery_url) => Ok(Client {
+                discovery_url: said.discovery_url,
+                id,
+            }),
+            Some(_) => Err(Error::no_answer(format!(
+                "{base} names a login provider whose address is not https"
+            ))
+            .hint("tell the people who run it, or sign in with an API key: `llamactl auth token`")),
+            None => Err(Error::failed(format!(
+                "{base} does not say which client this program is at its login provider"
+            ))
+            .hint("sign in with an API key: `llamactl auth token`")),
+        }
     }
 }
 

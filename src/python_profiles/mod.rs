@@ -10,7 +10,7 @@ mod snapshot;
 
 use std::path::{Path, PathBuf};
 
-pub use rows::{Database, EnvironmentRow, ProfileRow};
+pub use rows::{Database, EnvironmentRow, Layout, ProfileRow};
 
 use crate::error::{Error, Result, os_reason};
 use crate::store::config_dir;

@@ -71,11 +71,13 @@ impl Layout {
     }
 
     /// Whether a version wrote it that this program has never seen.
+    #[must_use]
     pub fn is_newer(&self) -> bool {
         self.version > NEWEST
     }
 
     /// What to ask for all that is taken over.
+    #[must_use]
     pub fn questions(&self) -> [String; 3] {
         let pairs =
             PROFILE_COLUMNS.map(
@@ -151,6 +153,7 @@ struct DeviceOidc {
 
 impl Database {
     /// Reads the answers to [`Layout::questions`].
+    #[must_use]
     pub fn parse(answer: &[u8], is_newer: bool) -> Database {
         let mut all = Database {
             is_newer,
@@ -172,6 +175,7 @@ impl Database {
     }
 
     /// The address of the current environment; none where it is no address.
+    #[must_use]
     pub fn current_environment(&self) -> Option<ApiUrl> {
         match &self.current_environment {
             Some(_) => url(self.current_environment.as_deref()).ok(),
@@ -199,6 +203,7 @@ impl EnvironmentRow {
     }
 
     /// Whether it asks for a key.
+    #[must_use]
     pub fn requires_auth(&self) -> bool {
         self.requires_auth.as_deref() != Some("0")
     }
@@ -219,6 +224,7 @@ impl ProfileRow {
     }
 
     /// Its name, fit to be shown whatever it is.
+    #[must_use]
     pub fn shown_name(&self) -> String {
         shown(self.name.as_deref().unwrap_or_default())
     }

@@ -235,8 +235,9 @@ impl StoreFile {
     }
 }
 
-/// What is wrong, without what stood there: that may be half a key.
-fn describe(error: &serde_json::Error) -> String {
+/// What is wrong with the file, without what stood there: that may be half a key.
+#[must_use]
+pub fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
