@@ -86,16 +86,17 @@ coverage: ## run the tests and say how much of each file in src/ they run (needs
 e2e: all ## run the binary against programs nobody here wrote (needs python3 and node)
 	LLAMACTL_BIN=$(abspath $(BINARY)) tests/e2e/run
 
-# By a small program of its own, over the table of commands: it needs a compiler for the machine that builds, no crate and
-# no network, whatever the binary is built for.
+# What is found grows below target/fuzz; it starts from fixtures/fuzz, which `make test` runs through the same checks.
 fuzz: ## run each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
 	@set -e; for target in $$(cd tests/fuzz/fuzz_targets && ls | sed 's/\.rs$$//'); do \
 	  mkdir -p $(TARGET_DIR)/fuzz/$$target; \
-	  seeds=; if [ -d fixtures/$$target ]; then seeds=fixtures/$$target; fi; \
+	  seeds=fixtures/fuzz/$$target; if [ -d fixtures/$$target ]; then seeds="$$seeds fixtures/$$target"; fi; \
 	  $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz --target-dir $(TARGET_DIR)/fuzz-build $$target \
 	    $(TARGET_DIR)/fuzz/$$target $$seeds -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
 	done
 
+# By a small program of its own, over the table of commands: it needs a compiler for the machine that builds, no crate and
+# no network, whatever the binary is built for.
 docs: ## man pages and shell completions, below target/docs
 	@mkdir -p $(TARGET_DIR)
 	$(RUSTC) --edition=2024 -o $(TARGET_DIR)/docgen src/cli/docgen.rs

@@ -2,7 +2,9 @@
 
 #![cfg(unix)]
 
+mod checks;
 mod completion;
+mod corpus;
 mod deployments;
 mod disk;
 mod docs;

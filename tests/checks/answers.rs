@@ -1,0 +1,321 @@
+//! Any answer of a server or a login provider: no panic, what is believed of it has the form that it must have, and what
+//! is said of it can be shown.
+//!
+//! The first byte says what it is an answer to, by the first letter of it where no other has that: the **v**ersion,
+//! **p**rojects, **o**rganizations, **d**eployments, a **h**istory, a **l**og; who the **c**lient is at the provider, its
+//! **m**etadata, a **g**rant of a code, **t**okens, the a**n**swer to a poll; an **e**rror; an **i**nstant.
+
+use std::io::BufReader;
+
+use llamactl::address::{ApiUrl, host_of, is_loopback};
+use llamactl::browser::is_web_address;
+use llamactl::error::Kind;
+use llamactl::http::api::{Organization, Project, Version, Whose, Why, read, refusal};
+use llamactl::http::deployments::{Deployment, LogLine, Release};
+use llamactl::http::events::Events;
+use llamactl::http::login::OidcDiscovery;
+use llamactl::http::{Response, url};
+use llamactl::oidc::device::{Answer, Grant, Next, Polling};
+use llamactl::oidc::discovery::{Client, Provider};
+use llamactl::oidc::{Refusal, Tokens};
+use llamactl::output::plain;
+use llamactl::timestamp::Instant;
+use llamactl::{input, secret::Secret};
+use serde::de::DeserializeOwned;
+
+const ISSUER: &str = "https://issuer.example/.well-known/openid-configuration";
+
+/// See the head of this file.
+pub fn check(input: &[u8]) {
+    let Some((kind, body)) = input.split_first() else {
+        return;
+    };
+    match kind {
+        b'v' => {
+            if let Some(version) = json::<Version>(body) {
+                let _ = version.asks_for_newer_client();
+                assert!(super::is_harmless(&version.client_warning()));
+            }
+        }
+        b'p' => drop(
+            json::<Vec<Project>>(body).map(|all| all.iter().map(|p| p.name().len()).sum::<usize>()),
+        ),
+        b'o' => drop(json::<Vec<Organization>>(body)),
+        b'd' => drop(json::<Vec<Deployment>>(body)),
+        b'h' => drop(json::<Vec<Release>>(body)),
+        b'c' => client(body),
+        b'm' => metadata(body),
+        b'g' => grant(body),
+        b't' => tokens(body),
+        b'n' => polled(body),
+        b'e' => refused(body),
+        b'l' => log(body),
+        b'i' => time(body),
+        _ => {}
+    }
+}
+
+fn base() -> ApiUrl {
+    ApiUrl::llama_cloud()
+}
+
+/// A body with the status that its first three digits say, and what headers may say.
+fn answer(body: &[u8]) -> Response {
+    let digits = body
+        .get(..3)
+        .and_then(|text| std::str::from_utf8(text).ok());
+    let status = digits.and_then(|text| text.parse().ok());
+    let text: String = plain(&String::from_utf8_lossy(body))
+        .chars()
+        .take(500)
+        .collect();
+    Response {
+        status: status.unwrap_or(400),
+        body: body.get(3..).unwrap_or_default().to_vec(),
+        location: Some(text.clone()),
+        request_id: Some(text),
+        url: base().to_string(),
+        is_event_stream: false,
+        retry_after: None,
+    }
+}
+
+/// An answer of the control plane that is a success.
+fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let mut response = answer(b"200");
+    response.body = body.to_vec();
+    match read::<T>(&base(), &response) {
+        Ok(value) => Some(value),
+        Err(trouble) => {
+            assert_eq!(
+                (trouble.why, trouble.error.kind),
+                (Why::Nonsense, Kind::NoAnswer)
+            );
+            super::assert_readable(&trouble.error);
+            // What stood there may be a key.
+            assert!(!trouble.error.message.contains("llx-"), "{}", trouble.error);
+            None
+        }
+    }
+}
+
+/// An answer that is a refusal.
+fn refused(body: &[u8]) {
+    let response = answer(body);
+    for whose in [None, Some(Whose::Given), Some(Whose::Profile("work"))] {
+        let trouble = refusal(&base(), &response, whose);
+        super::assert_readable(&trouble.error);
+        assert_eq!(trouble.answer, Ok(response.status));
+        let (why, kind) = (trouble.why, trouble.error.kind);
+        let expected = match response.status {
+            401 | 403 => why == Why::Rejected && kind == Kind::Auth,
+            408 | 429 | 500.. => why == Why::OutOfReach && kind == Kind::NoAnswer,
+            404 => matches!(
+                (why, kind),
+                (Why::Nonsense, Kind::NoAnswer) | (Why::NotFound, Kind::Failed)
+            ),
+            400..500 => why == Why::Refused && kind == Kind::Failed,
+            _ => why == Why::Nonsense && kind == Kind::NoAnswer,
+        };
+        assert!(expected, "{}: {why:?}, {kind:?}", response.status);
+    }
+    let location = response.location.unwrap_or_default();
+    if let Some((place, query)) = location.split_once('?') {
+        // What is asked there may be a secret.
+        let mut response = answer(b"302");
+        response.request_id = None;
+        response.location = Some(format!("{place}?{query}SECRET"));
+        let said = refusal(&base(), &response, None).error.message;
+        assert!(
+            place.contains("SECRET") || !said.contains("SECRET"),
+            "{said}"
+        );
+    }
+}
+
+/// Who does the logins.
+fn client(body: &[u8]) {
+    let Some(said) = json::<OidcDiscovery>(body) else {
+        return;
+    };
+    match Client::named(&base(), said) {
+        Ok(client) => {
+            assert_eq!(input::id(&client.id).as_ref(), Ok(&client.id));
+            assert_secure(&client.discovery_url);
+        }
+        Err(error) => super::assert_readable(&error),
+    }
+}
+
+fn metadata(body: &[u8]) {
+    match Provider::parse(ISSUER, body) {
+        Ok(provider) => {
+            assert_eq!(
+                provider.issuer.trim_end_matches('/'),
+                "https://issuer.example"
+            );
+            let optional = [
+                provider.device_authorization_endpoint,
+                provider.revocation_endpoint,
+            ];
+            let always = [provider.token_endpoint, provider.jwks_uri];
+            for url in optional.into_iter().flatten().chain(always) {
+                assert_secure(&url);
+            }
+        }
+        Err(why) => assert!(super::is_harmless(&why) && why.len() < 1000, "{why}"),
+    }
+}
+
+/// By another's reading of the address than ours.
+fn assert_secure(url: &str) {
+    assert!(super::is_harmless(url) && url::join("https://a", url).as_deref().is_some());
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else {
+        return; // No request can be made of it.
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    assert_eq!(host, host_of(url));
+    assert!(
+        uri.scheme_str() == Some("https") || is_loopback(host),
+        "{url}"
+    );
+}
+
+/// A code for the person, and the questions that follow.
+fn grant(body: &[u8]) {
+    let Some(Ok(grant)) = Grant::parse(body) else {
+        return;
+    };
+    assert!(super::is_harmless(&grant.user_code) && !grant.user_code.is_empty());
+    assert!(grant.user_code.chars().count() <= 64 && grant.expires_in <= 3600);
+    assert!(is_web_address(&grant.verification_uri));
+    assert!(
+        grant
+            .verification_uri_complete
+            .as_deref()
+            .is_none_or(is_web_address)
+    );
+    let mut now = 1000;
+    let mut polling = Polling::new(&grant, now);
+    let mut next = polling.first(now);
+    for byte in body.iter().rev() {
+        let Next::Ask(wait) = next else {
+            break;
+        };
+        assert!(wait >= 1);
+        now += wait;
+        assert!(now < 1000 + grant.expires_in, "asked too late");
+        let answer = match byte % 4 {
+            0 => Answer::Pending,
+            1 => Answer::SlowDown,
+            2 => Answer::TimedOut,
+            _ => Answer::Lost,
+        };
+        next = polling.after(answer, now);
+    }
+}
+
+fn tokens(body: &[u8]) {
+    let Some(tokens) = Tokens::parse(body) else {
+        return;
+    };
+    let fits = |token: &Secret| input::api_key(token.expose()).as_ref() == Ok(token);
+    assert!(fits(&tokens.access));
+    assert!(tokens.refresh.as_ref().is_none_or(fits) && tokens.id.as_ref().is_none_or(fits));
+    assert!(
+        tokens
+            .expires_in
+            .is_none_or(|seconds| seconds < 9_000_000_000_000_000)
+    );
+}
+
+/// What came back from the token endpoint.
+fn polled(body: &[u8]) {
+    let response = answer(body);
+    if let Some(refusal) = Refusal::parse(&response.body) {
+        assert!(super::is_harmless(&refusal.code) && super::is_harmless(&refusal.said));
+        assert!(refusal.said.chars().count() <= 700, "{}", refusal.said);
+    }
+    match Answer::of(Ok(&response)) {
+        Answer::Tokens(_) => assert_eq!(response.status, 200),
+        Answer::Nonsense(error) => super::assert_readable(&error),
+        Answer::Refused(said) => assert!(super::is_harmless(&said)),
+        Answer::Lost | Answer::Pending | Answer::SlowDown | Answer::Denied | Answer::Expired => {}
+        Answer::TimedOut => panic!("there was an answer"),
+    }
+}
+
+/// Server-sent events: the same however they come in, and as the standard reads them.
+fn log(body: &[u8]) {
+    let mut whole = Events::new(body);
+    let mut found = Vec::new();
+    while let Ok(Some(event)) = whole.read() {
+        found.push((event.name, event.data));
+    }
+    for size in [1, 2, 7] {
+        let mut parts = Events::new(BufReader::with_capacity(size, body));
+        for (name, data) in &found {
+            let event = parts
+                .read()
+                .expect("memory does not break")
+                .expect("as before");
+            assert_eq!((&event.name, &event.data), (name, data));
+        }
+        assert_eq!(parts.read().expect("memory does not break"), None);
+    }
+    assert_eq!(found, as_the_standard_says(body));
+    for (_, data) in &found {
+        if let Ok(line) = serde_json::from_str::<LogLine>(data) {
+            time(line.timestamp.unwrap_or_default().as_bytes());
+        }
+    }
+}
+
+/// WHATWG HTML, section 9.2.6, all at once.
+fn as_the_standard_says(body: &[u8]) -> Vec<(String, String)> {
+    // A byte that is no UTF-8 is no line end either; each field is made text on its own.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let text: String = body.iter().copied().map(char::from).collect();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let own = |text: &str| {
+        let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let mut events = Vec::new();
+    let (mut name, mut data) = (String::new(), String::new());
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    // What no line end ends is not looked at.
+    lines.pop();
+    for line in lines {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" if line.is_empty() => {
+                if let Some(data) = data.strip_suffix('\n') {
+                    events.push((own(&name), own(data)));
+                }
+                (name, data) = (String::new(), String::new());
+            }
+            "event" => name = value.to_string(),
+            "data" => data.extend([value, "\n"]),
+            _ => {}
+        }
+    }
+    events
+}
+
+/// A time of a server: what is shown of it is that time.
+fn time(body: &[u8]) {
+    let text = String::from_utf8_lossy(body);
+    let Some(time) = Instant::parse(&text) else {
+        return;
+    };
+    let shown = time.to_string();
+    assert_eq!(shown.len(), "2026-01-02T03:04:05Z".len(), "{text}: {shown}");
+    let again = Instant::parse(&shown).expect("it is a time");
+    assert_eq!(again.to_string(), shown);
+    assert!(again <= time, "{text}: {shown}");
+    if shown[17..19] != *"00" && text.trim().len() == shown.len() && text.trim().ends_with('Z') {
+        assert_eq!(shown[..10], text.trim()[..10], "another day");
+    }
+}
