@@ -1,9 +1,13 @@
 //! What the fuzzer found once, in `fixtures/fuzz`, by the very checks that it runs (`tests/checks`): here they need nothing
-//! but Rust, and run with every change.
+//! but Rust, and run with every change; and so they do with what can be put together of it.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::checks::CHECKS;
 
@@ -18,21 +22,63 @@ fn files(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
+/// Inputs, with the files that they are in.
+type Corpus = Vec<(PathBuf, Vec<u8>)>;
+
+/// The corpus of each target, in the order of the checks.
+static CORPORA: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
+    let corpus = |(name, _)| {
+        let mut paths = files(&format!("fixtures/fuzz/{name}"));
+        if name == "dotenv" {
+            // The first line of these is taken for a key.
+            paths.extend(files("fixtures/dotenv"));
+        }
+        let read = |path: PathBuf| {
+            let input = fs::read(&path).expect("a file");
+            (path, input)
+        };
+        paths.into_iter().map(read).collect()
+    };
+    CHECKS.into_iter().map(corpus).collect()
+});
+
 #[test]
 fn what_was_found_stays_found() {
-    for (name, check) in CHECKS {
-        let inputs = files(&format!("fixtures/fuzz/{name}"));
-        assert!(inputs.len() >= 10, "{name}");
-        for path in inputs {
+    for ((name, check), corpus) in CHECKS.iter().zip(CORPORA.iter()) {
+        assert!(corpus.len() >= 10, "{name}");
+        for (path, input) in corpus {
             // Shown with the panic of a check.
             println!("{}", path.display());
-            check(&fs::read(&path).expect("a file"));
+            check(input);
         }
     }
-    // These have a first line that is taken for a key.
-    for path in files("fixtures/dotenv") {
-        println!("{}", path.display());
-        crate::checks::dotenv::check(&fs::read(&path).expect("a file"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two inputs, each cut somewhere and put together, with some bytes changed: a small fuzzer.
+    #[test]
+    fn what_is_put_together_of_it_holds(
+        target in 0..CHECKS.len(),
+        inputs in any::<[Index; 2]>(),
+        cuts in any::<[Index; 2]>(),
+        changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 0..4),
+    ) {
+        let corpus = &CORPORA[target];
+        let [(_, start), (_, end)] = inputs.map(|index| &corpus[index.index(corpus.len())]);
+        let start = &start[..cuts[0].index(start.len() + 1)];
+        let end = &end[cuts[1].index(end.len() + 1)..];
+        let mut input = [start, end].concat();
+        for (at, byte) in changes {
+            if !input.is_empty() {
+                let at = at.index(input.len());
+                input[at] = byte;
+            }
+        }
+        let (name, check) = CHECKS[target];
+        println!("{name}: {}", input.escape_ascii());
+        check(&input);
     }
 }
 
