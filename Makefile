@@ -68,11 +68,14 @@ test: ## run all tests that need nothing but Rust and a C compiler
 golden: ## write the expected help pages, man pages and completions anew, after a change that is meant
 	UPDATE_GOLDEN=1 $(CARGO) test $(CARGOFLAGS) -- help_pages golden
 
+# cargo-deny wants the crates of all systems, of which a build fetches those of one.
 check: ## formatting, lints, documentation and tests
 	$(CARGO) fmt --check
 	rustfmt --edition 2024 --check src/cli/docgen.rs
 	$(CARGO) clippy --all-targets $(CARGOFLAGS) -- -D warnings
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then \
+	  $(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) && \
+	  $(CARGO) deny --offline check bans licenses sources; \
 	  else echo 'SKIPPED: cargo-deny is not installed; licences and sources of crates are not checked' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --quiet $(CARGOFLAGS)
 	$(MAKE) test
