@@ -299,15 +299,18 @@ fn an_answer_left_by_a_kill_is_taken_over() {
     assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
     assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
 
-    let setup = signed_in(true);
-    leave_answer(&setup);
-    setup
-        .sandbox
-        .cmd("auth logout ada@acme.example")
-        .any_stderr()
-        .run();
-    assert_eq!(setup.provider.script().revoked, ["refresh-2"]);
-    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+    // Also where nothing is to be refreshed.
+    for has_ended in [true, false] {
+        let setup = signed_in(has_ended);
+        leave_answer(&setup);
+        setup
+            .sandbox
+            .cmd("auth logout ada@acme.example")
+            .any_stderr()
+            .run();
+        assert_eq!(setup.provider.script().revoked, ["refresh-2"]);
+        assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+    }
 }
 
 #[test]
