@@ -238,6 +238,18 @@ fn nothing_is_asked_for_that_can_not_be_stored() {
         .stderr_has("error: the login can't be refreshed, because its new tokens can't be stored: ")
         .run();
     std::fs::remove_dir(directory.join("profiles.json.refresh")).unwrap();
+    std::fs::remove_file(directory.join("profiles.json.refresh.lock")).unwrap();
+    std::fs::create_dir(directory.join("profiles.json.refresh.lock")).unwrap();
+    setup
+        .sandbox
+        .cmd("projects get")
+        .code(1)
+        .stderr(&format!(
+            "{REFUSED}error: the login can't be refreshed, because its new tokens can't be stored: Is a directory\n\
+            hint: nothing was changed; check the configuration directory's rights and the free space on its disk\n"
+        ))
+        .run();
+    std::fs::remove_dir(directory.join("profiles.json.refresh.lock")).unwrap();
     let store = setup.store();
     setup.sandbox.write(
         directory.join("profiles.json"),

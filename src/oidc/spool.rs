@@ -124,6 +124,8 @@ mod tests {
         assert!(left(&path).unwrap().is_none());
         let mut spool = Spool::prepare(&store).unwrap();
         assert_eq!(path.metadata().unwrap().len(), 1000 + ROOM as u64);
+        // Four tokens of an answer, at their longest.
+        assert!(path.metadata().unwrap().len() > 4 * 16 * 1024);
         assert!(left(&path).unwrap().is_none());
         let login = serde_json::from_str(
             r#"{"subject":"s","client_id":"c","discovery_url":"u","access_token":"new","later":[1]}"#,
@@ -153,9 +155,13 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::{PermissionsExt as _, symlink};
+            // What reads as an answer is none where it is not our file that holds it.
+            std::fs::write(directory.path().join("answer"), &whole).unwrap();
+            symlink("answer", &path).unwrap();
+            assert!(left(&path).unwrap().is_none());
+            discard(&path);
             std::fs::write(directory.path().join("precious"), "precious").unwrap();
             symlink("precious", &path).unwrap();
-            assert!(left(&path).unwrap().is_none());
             Spool::prepare(&store).unwrap();
             let precious = std::fs::read(directory.path().join("precious")).unwrap();
             assert_eq!(precious, b"precious");
