@@ -398,6 +398,11 @@ mod tests {
             (b"'", disputed(1)),
             (b"if ", disputed(1)),
             (b"<<>", disputed(1)),
+            (b"X=<<b>>\n", disputed(1)),
+            (b"(#'\n", disputed(1)),
+            // It would.
+            (b"a <b\n", text(b"a <b\nA=new\nB='a b'\n")),
+            (b"(\n# it's\n", text(b"(\n# it's\nA=new\nB='a b'\n")),
             // Where readers disagree about how far a value goes, all of it is one.
             (b"B=\r-", text(b"B='a b'\nA=new\n")),
             (b"B=#${\r|", text(b"B='a b'\nA=new\n")),
