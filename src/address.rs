@@ -191,6 +191,7 @@ mod tests {
             ("http://[::1]:8000//", "http://[::1]:8000"),
             ("https://host/Base/Path/", "https://host/Base/Path"),
             (" https://host ", "https://host"),
+            ("https://my-host_1.example.", "https://my-host_1.example."),
         ] {
             assert_eq!(ApiUrl::parse(given).unwrap().as_str(), normal, "{given}");
         }
@@ -213,6 +214,7 @@ mod tests {
             "https://host:99999",
             "https://host:+1",
             "https://ho st",
+            "https://ho!st",
             "https://h\u{f6}st",
             "https://host\n",
             "https://[::1",
