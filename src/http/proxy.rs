@@ -202,7 +202,7 @@ fn bare(address: &str) -> &str {
     let inner = address
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
-    inner.unwrap_or(address)
+    inner.unwrap_or(address.trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -294,6 +294,8 @@ mod tests {
             ("10.1.2.3", "https://10.1.2.3", true),
             ("10.1.2.3:443", "https://10.1.2.3", true),
             ("10.1.2.3:80", "https://10.1.2.3", false),
+            ("10.1.2.3.", "https://10.1.2.3.", true),
+            ("10.1.2.3.:443", "https://10.1.2.3", true),
             ("fd00::/8", "https://[fd00::1]", true),
             ("fd00::/8", "https://[fd12:3456::1]", true),
             ("fd00::/8", "https://[fe80::1]", false),

@@ -51,7 +51,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Reads the answers to [`CHECK`] and [`COLUMNS`].
+    /// Reads what the database says of its state, and of its tables and columns.
     ///
     /// # Errors
     /// What is wrong with the database, to stand behind a colon.
