@@ -130,17 +130,14 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
-    let at = match authority.rfind(']') {
-        Some(bracket) => authority[bracket..].find(':').map(|at| bracket + at),
-        None => authority.find(':'),
+    // The colons of an IPv6 address stand in brackets.
+    let (host, digits) = match authority.rsplit_once(':') {
+        Some((host, digits)) if !digits.contains(']') => (host, digits),
+        _ => return Ok((authority, None)),
     };
-    let Some(at) = at else {
-        return Ok((authority, None));
-    };
-    let digits = &authority[at + 1..];
     match digits.parse::<u16>() {
         Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            Ok((&authority[..at], Some(port)))
+            Ok((host, Some(port)))
         }
         _ => Err("has no valid port"),
     }

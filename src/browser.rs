@@ -3,22 +3,13 @@
 //! A browser is another program: it gets no terminal to read from or to print to, and its address as one argument that
 //! no shell ever sees.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::address::host_of;
 use crate::vars::{self, Vars};
 
-/// Browsers that would take over the terminal.
-const TEXT_BROWSERS: [&str; 7] = [
-    "w3m",
-    "lynx",
-    "links",
-    "links2",
-    "elinks",
-    "www-browser",
-    "browsh",
-];
 /// The longest address that is opened or shown.
 const LONGEST: usize = 2048;
 
@@ -86,9 +77,13 @@ fn words(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_string).collect()
 }
 
+/// Whether it would take over the terminal.
 fn is_text(program: &str) -> bool {
-    let name = Path::new(program).file_stem().unwrap_or_default();
-    TEXT_BROWSERS.iter().any(|text| name == *text)
+    let name = Path::new(program).file_stem().and_then(OsStr::to_str);
+    matches!(
+        name,
+        Some("w3m" | "lynx" | "links" | "links2" | "elinks" | "www-browser" | "browsh")
+    )
 }
 
 /// The command with the address at `%s`, or at its end.

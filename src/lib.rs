@@ -41,8 +41,24 @@ use cli::parse::{Parsed, parse};
 use cli::spec::OptId;
 use error::{Kind, Result};
 
+// A constant can't stand in `concat!`.
+macro_rules! compatible_with {
+    () => {
+        "0.10.4"
+    };
+}
+
 /// The version of the Python tool that this one can stand in for; servers that ask for a newer client mean that one's.
-pub const COMPATIBLE_WITH: &str = "0.10.4";
+pub const COMPATIBLE_WITH: &str = compatible_with!();
+
+/// What `--version` prints.
+const VERSION: &str = concat!(
+    "llamactl ",
+    env!("CARGO_PKG_VERSION"),
+    " (stands in for llamactl ",
+    compatible_with!(),
+    " of Python)\n"
+);
 
 /// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -61,10 +77,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn answer(parsed: Parsed) -> Result<()> {
     match parsed {
         Parsed::Help(path) => output::data(&cli::help::page(&path)),
-        Parsed::Version => output::data(&format!(
-            "llamactl {} (stands in for llamactl {COMPATIBLE_WITH} of Python)\n",
-            env!("CARGO_PKG_VERSION")
-        )),
+        Parsed::Version => output::data(VERSION),
         Parsed::Run(invocation) => {
             keep_memory_private();
             let vars = vars::Vars;

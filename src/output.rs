@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
 
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
@@ -207,8 +207,8 @@ fn yaml(doc: &Doc, depth: usize, out: &mut String) {
             let start = out.len();
             yaml(item, depth + 1, out);
             // The first line of an item stands behind its dash.
-            let pad = out[start..].len() - out[start..].trim_start_matches(' ').len();
-            out.replace_range(start..start + pad, "");
+            let lines = out.split_off(start);
+            out.push_str(lines.trim_start_matches(' '));
         }
     } else if let Some(members) = doc.members() {
         for (name, value) in members {
@@ -347,15 +347,35 @@ pub fn data(text: &str) -> Result<()> {
 /// # Errors
 /// As [`data`].
 pub fn bytes(bytes: &[u8]) -> Result<()> {
-    // Not `print!`: it panics where the reader is gone.
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::failed(format!(
+    match write_all(bytes) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::failed(format!(
             "standard output can't be written: {}",
             os_reason(&e)
         ))),
         _ => Ok(()),
     }
+}
+
+/// std's standard output first makes a buffer, to gather lines in that come piece by piece; here they come as one.
+#[cfg(unix)]
+fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn write_all(bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    // Not `print!`: it panics where the reader is gone.
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ impl Secret {
         let text: Vec<char> = self.0.chars().collect();
         let shown = (text.len() / 2).min(10);
         let tail = shown * 2 / 5;
-        let head: String = text[..shown - tail].iter().collect();
-        let tail: String = text[text.len() - tail..].iter().collect();
+        let head: String = text.iter().take(shown - tail).collect();
+        let tail: String = text.iter().skip(text.len() - tail).collect();
         format!("{head}****{tail}")
     }
 }

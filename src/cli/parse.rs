@@ -85,7 +85,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let mut asks_for_help = false;
 
     loop {
-        let here = path[path.len() - 1];
+        let here = last(&path);
         // An error of `next` is the value of a switch, as in `--check=yes`; it was named when the switch was read.
         let Some(raw) = parser.next().map_err(|_| unwanted_value(&options, &path))? else {
             break;
@@ -137,7 +137,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
         }
     }
 
-    let here = path[path.len() - 1];
+    let here = last(&path);
     let Node::Leaf { id, args, .. } = here.node else {
         return Ok(Parsed::Help(path));
     };
@@ -155,6 +155,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
         options,
         args: positional,
     }))
+}
+
+/// Where a path through the table ends.
+fn last(path: &[&'static Command]) -> &'static Command {
+    path.last().copied().unwrap_or(&spec::PROGRAM)
 }
 
 /// The words of a path through the table, as typed in full.
@@ -179,7 +184,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Command> {
-    let group = path[path.len() - 1];
+    let group = last(path);
     let Node::Group { commands, moved } = group.node else {
         return Err(Error::usage("this command has no commands below it"));
     };
@@ -236,7 +241,7 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
 }
 
 fn offered(path: &[&'static Command]) -> impl Iterator<Item = &'static Opt> {
-    let here = path[path.len() - 1];
+    let here = last(path);
     let top: &'static [&'static Opt] = if path.len() == 1 {
         spec::TOP_LEVEL
     } else {
@@ -385,22 +390,30 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 /// Edits between two words, a swap of neighbours counted as one (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let same = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1)
-                .min(row[j - 1] + 1)
-                .min(rows[i - 1][j - 1] + same);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
+    let width = b.len() + 1;
+    // For the first `i` of `a` and the first `j` of `b`, row by row.
+    let mut cells: Vec<usize> = Vec::with_capacity((a.len() + 1) * width);
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            let before = |up: usize, left: usize| cells[(i - up) * width + j - left];
+            let alike = |up: usize, left: usize| a.get(i - up) == b.get(j - left);
+            let best = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let kept = before(1, 1) + usize::from(!alike(1, 1));
+                    let edited = kept.min(before(1, 0) + 1).min(before(0, 1) + 1);
+                    let swapped = i > 1 && j > 1 && alike(1, 2) && alike(2, 1);
+                    match swapped {
+                        true => edited.min(before(2, 2) + 1),
+                        false => edited,
+                    }
+                }
+            };
+            cells.push(best);
         }
-        rows.push(row);
     }
-    rows[a.len()][b.len()]
+    cells.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -506,6 +519,24 @@ mod tests {
                 panic!("{line}");
             };
             assert_eq!(words(&path), shown);
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("get", "get", 0),
+            ("get", "gte", 1),
+            ("get", "got", 1),
+            ("get", "gets", 1),
+            ("kitten", "sitting", 3),
+            ("ca", "abc", 3),
+            ("ü", "u", 1),
+        ] {
+            assert_eq!(distance(a, b), edits, "{a} {b}");
+            assert_eq!(distance(b, a), edits, "{b} {a}");
         }
     }
 

@@ -200,6 +200,7 @@ fn settle(
     names: &[&[u8]],
     fence: &[u8],
 ) -> Result<Vec<u8>, Refusal> {
+    let refused = || disputed(file, before, &before[0]);
     let mut out = replace(file, before, spelled, fence)?;
     if out == file {
         return Ok(out);
@@ -209,7 +210,7 @@ fn settle(
         // Lines are those of the file as it was.
         let next = replace(&out, &after, spelled, b"").map_err(|_| {
             let unsure = first_unsure(before).map(|unsure| refuse(file, unsure));
-            unsure.unwrap_or_else(|| disputed(file, before, &before[0]))
+            unsure.unwrap_or_else(refused)
         })?;
         if next != out {
             out = next;
@@ -223,11 +224,11 @@ fn settle(
         if spelled.iter().any(|s| s.text.starts_with(['\'', '"']))
             && !shell::keeps_quotes(&out, &after)
         {
-            return Err(disputed(file, before, &before[0]));
+            return Err(refused());
         }
         return Ok(out);
     }
-    Err(disputed(file, before, &before[0]))
+    Err(refused())
 }
 
 /// One edit: every place that a live reader sees is given its value; a name that one of them misses is appended.
@@ -250,9 +251,9 @@ fn replace(
             .all(|p| &file[p.value.clone()] == spelled[p.binding].text.as_bytes())
     };
     let complete = alike || settled();
-    let missing: Vec<&Spelled<'_>> = (0..spelled.len())
-        .filter(|&b| complete && missing(b))
-        .map(|b| &spelled[b])
+    let missing: Vec<&Spelled<'_>> = (spelled.iter().enumerate())
+        .filter(|(binding, _)| complete && missing(*binding))
+        .map(|(_, spelled)| spelled)
         .collect();
     if let Some(unsure) = first_unsure(readings) {
         let after = places.last().is_some_and(|p| p.value.end >= unsure.at);

@@ -1,7 +1,7 @@
 //! The way of npm's dotenv, and of the many that took over its pattern: a line that does not match is passed over, a
 //! quote that does not fit is a part of the value.
 
-use super::readers::{Scan, Step, character, skip, skip_chars, trim_end};
+use super::readers::{Scan, Step, character, is_at, skip, skip_chars, trim_end};
 
 fn space(c: char) -> bool {
     (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}'
@@ -19,7 +19,7 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
     let file = scan.file;
     let mut at = skip_chars(file, start, space);
     let first = at;
-    if file[at..].starts_with(b"export") {
+    if is_at(file, at, b"export") {
         let after = skip_chars(file, at + 6, space);
         if after > at + 6 && file.get(after).is_some_and(|&b| key(b)) {
             at = after;

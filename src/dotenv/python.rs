@@ -1,6 +1,6 @@
 //! The way of python-dotenv: one binding after another, a line that does not parse is skipped with a warning.
 
-use super::readers::{BOM, Scan, Step, character, line_end, skip, skip_chars, trim_end};
+use super::readers::{BOM, Scan, Step, character, is_at, line_end, skip, skip_chars, trim_end};
 
 fn space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
@@ -16,7 +16,7 @@ pub(super) fn step<const PAIRS: bool>(scan: &mut Scan<'_>, start: usize) -> Step
     let file = scan.file;
     let bom = PAIRS && start == 0 && file.starts_with(BOM);
     let mut at = skip_chars(file, if bom { BOM.len() } else { start }, space);
-    if file[at..].starts_with(b"export") {
+    if is_at(file, at, b"export") {
         let after = skip_chars(file, at + 6, blank);
         if after > at + 6 {
             at = after;

@@ -234,7 +234,7 @@ fn plain(file: &[u8], start: usize) -> Option<Plain> {
             let comment = &file[start..end];
             // A lone CR ends the line for some, U+2028 and U+2029 for npm's dotenv; only they hold these bytes.
             let body = comment.strip_suffix(b"\r").unwrap_or(comment);
-            let odd = |at: usize| body[at] == b'\r' || body[at..].starts_with(b"\xe2\x80");
+            let odd = |at: usize| body[at] == b'\r' || is_at(body, at, b"\xe2\x80");
             if (0..body.len()).any(odd) {
                 return None;
             }
@@ -258,7 +258,7 @@ fn plain(file: &[u8], start: usize) -> Option<Plain> {
         }
         _ => return None,
     }
-    let windows = file[value..].starts_with(b"\r\n");
+    let windows = is_at(file, value, b"\r\n");
     let next = match file.get(value) {
         None => value,
         Some(b'\n') => value + 1,
@@ -322,6 +322,11 @@ pub(super) fn skip_chars(file: &[u8], mut at: usize, wanted: impl Fn(char) -> bo
         at += len;
     }
     at
+}
+
+/// Whether the text stands there.
+pub(super) fn is_at(file: &[u8], at: usize, text: &[u8]) -> bool {
+    file.get(at..).is_some_and(|rest| rest.starts_with(text))
 }
 
 /// Where the text ends without the blanks at its end.

@@ -1,26 +1,65 @@
 //! The way of shells that source the file (`set -a; . ./.env`). Only what a list of assignments needs is understood; a
 //! file that runs commands is one that a shell can't read as a list of assignments.
 
-use super::readers::{Reading, SHELL, Scan, Step, line_feed, skip};
+use super::readers::{Reading, SHELL, Scan, Step, is_at, line_feed, skip};
 use std::ops::Range;
 
-/// Commands whose arguments are assignments.
-const DECLARE: [&str; 5] = ["export", "readonly", "declare", "typeset", "local"];
-/// Words that begin something that may be left out.
-const OPEN: [&str; 5] = ["if", "while", "until", "for", "case"];
-/// Words that end it.
-const CLOSE: [&str; 3] = ["fi", "done", "esac"];
-/// Words after which a command starts.
-const BEGIN: [&str; 6] = ["then", "elif", "else", "do", "{", "!"];
-/// Commands that every shell has; any other one is taken for a value with a blank in it.
-const BUILTIN: [&str; 21] = [
-    ":", ".", "source", "set", "shopt", "setopt", "true", "false", "test", "[", "[[", "echo",
-    "printf", "eval", "cd", "umask", "alias", "fi", "done", "esac", "}",
-];
-/// Commands that change the variables they name.
-const TAKES: [&str; 2] = ["unset", "read"];
-/// After these nothing is read, or may not be.
-const LEAVE: [&str; 3] = ["return", "exit", "exec"];
+/// A command whose arguments are assignments.
+fn declares(word: &str) -> bool {
+    matches!(
+        word,
+        "export" | "readonly" | "declare" | "typeset" | "local"
+    )
+}
+
+/// A word that begins something that may be left out.
+fn opens(word: &str) -> bool {
+    matches!(word, "if" | "while" | "until" | "for" | "case")
+}
+
+/// A word that ends it.
+fn closes(word: &str) -> bool {
+    matches!(word, "fi" | "done" | "esac")
+}
+
+/// A word after which a command starts.
+fn begins(word: &str) -> bool {
+    matches!(word, "then" | "elif" | "else" | "do" | "{" | "!")
+}
+
+/// A command that every shell has; any other one is taken for a value with a blank in it.
+fn is_builtin(word: &str) -> bool {
+    matches!(
+        word,
+        ":" | "."
+            | "source"
+            | "set"
+            | "shopt"
+            | "setopt"
+            | "true"
+            | "false"
+            | "test"
+            | "["
+            | "[["
+            | "echo"
+            | "printf"
+            | "eval"
+            | "cd"
+            | "umask"
+            | "alias"
+            | "}"
+    ) || closes(word)
+}
+
+/// A command that changes the variables it names.
+fn takes(word: &str) -> bool {
+    matches!(word, "unset" | "read")
+}
+
+/// A command after which nothing is read, or may not be.
+fn leaves(word: &str) -> bool {
+    matches!(word, "return" | "exit" | "exec")
+}
 
 /// Reads one simple command.
 pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
@@ -39,7 +78,7 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
                 at = line_feed(file, at);
                 break;
             }
-            Some(b'<') if file[at..].starts_with(b"<<") => {
+            Some(b'<') if is_at(file, at, b"<<") => {
                 // `A=<<text>>` is none, and an error.
                 let line = &file[at..line_feed(file, at)];
                 if command.kind != Kind::Assignments || !line.contains(&b'>') {
@@ -126,24 +165,24 @@ impl Command {
                 scan.forget(&file[at..end]);
             }
             self.fails |= self.kind == Kind::Declare && name_end != end && file[at] != b'-';
-        } else if OPEN.contains(&text) {
+        } else if opens(text) {
             scan.depth += 1;
             self.fails |= text == "case";
-        } else if BEGIN.contains(&text) || text.starts_with('$') {
+        } else if begins(text) || text.starts_with('$') {
             // What comes after it may be the command.
-        } else if DECLARE.contains(&text) {
+        } else if declares(text) {
             self.kind = Kind::Declare;
             self.readonly = text == "readonly";
         } else {
             // Assignments before a command are the command's own.
             self.bound.clear();
-            let takes = TAKES.contains(&text);
-            let leaves = LEAVE.contains(&text);
+            let takes = takes(text);
+            let leaves = leaves(text);
             if leaves {
                 scan.unsure(at, false);
             }
-            scan.depth -= usize::from(CLOSE.contains(&text) && scan.depth > 0);
-            self.fails |= !takes && !leaves && !BUILTIN.contains(&text);
+            scan.depth -= usize::from(closes(text) && scan.depth > 0);
+            self.fails |= !takes && !leaves && !is_builtin(text);
             self.kind = if takes { Kind::Takes } else { Kind::Builtin };
         }
         Some(end)
@@ -241,7 +280,7 @@ pub(super) fn keeps_quotes(file: &[u8], readings: &[Reading]) -> bool {
                 line_feed(file, at)
             }
             // Quotes mean nothing in what follows.
-            b'<' if file[at..].starts_with(b"<<") => {
+            b'<' if is_at(file, at, b"<<") => {
                 at = file.len();
                 break;
             }
