@@ -176,35 +176,6 @@ fn a_login_from_the_code_to_the_profile() {
 }
 
 #[test]
-fn a_bad_network_and_a_slow_person() {
-    let setup = setup();
-    setup.provider.script().polls.extend([
-        refusal("authorization_pending"),
-        refusal("slow_down"),
-        refusal("slow_down"),
-        Reply::html(502, "<html>Bad Gateway</html>"),
-        Reply::reset(),
-    ]);
-    setup
-        .sandbox
-        .cmd("auth login")
-        .any_stderr()
-        .limit(Duration::from_secs(90))
-        .run();
-    let script = setup.provider.script();
-    let gaps: Vec<f64> = script
-        .polled
-        .windows(2)
-        .map(|two| (two[1] - two[0]).as_secs_f64())
-        .collect();
-    assert_eq!(gaps.len(), 5);
-    for (gap, least) in gaps.iter().zip([1.0, 6.0, 11.0, 11.0, 11.0]) {
-        // Never sooner than the RFC allows; later only as far as a busy machine makes it.
-        assert!((least..least + 10.0).contains(gap), "{gaps:?}");
-    }
-}
-
-#[test]
 fn nobody_approves() {
     let setup = setup();
     for (reply, said) in [

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod bounds;
 mod checks;
 mod completion;
 mod corpus;

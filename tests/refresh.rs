@@ -13,11 +13,11 @@ use crate::support::secrets::KEY;
 use crate::support::{Exit, Gate, Reply, parallel};
 
 const LIST: &str = "GET /api/v1beta1/deployments/list-projects";
-const REFUSED: &str = "warning: the API key of the profile 'ada@acme.example' is refused by the server; \
+pub const REFUSED: &str = "warning: the API key of the profile 'ada@acme.example' is refused by the server; \
     the profile's login is used instead\n";
 
 /// Logged in; then the key was taken away on the server, and the access token has ended or not.
-fn signed_in(has_ended: bool) -> Setup {
+pub fn signed_in(has_ended: bool) -> Setup {
     let setup = setup();
     if has_ended {
         setup.provider.script().lifetime = 0;
@@ -560,7 +560,7 @@ fn a_profile_that_is_deleted_during_a_refresh_stays_deleted() {
 }
 
 /// The lock that a process holds which refreshes a login.
-fn hold_lock(setup: &Setup) -> File {
+pub fn hold_lock(setup: &Setup) -> File {
     let path = setup.sandbox.home().join(format!("{SPOOL}.lock"));
     let lock = File::create(path).expect("the lock's file");
     flock(&lock, FlockOperation::LockExclusive).expect("the lock");
@@ -586,29 +586,4 @@ fn a_profile_that_is_deleted_before_a_refresh_is_not_refreshed() {
         running.wait();
         assert_eq!(setup.provider.script().refreshes, 0);
     }
-}
-
-#[test]
-fn nobody_waits_for_ever_for_another_refresh() {
-    let setup = signed_in(true);
-    let before = setup.store();
-    let lock = hold_lock(&setup);
-    let output = setup
-        .sandbox
-        .cmd("projects get")
-        .code(3)
-        .stderr(&format!(
-            "{REFUSED}error: another llamactl is refreshing the login and does not come to an end\n\
-            hint: nothing was changed; end that process, then try again\n"
-        ))
-        .limit(Duration::from_secs(120))
-        .run();
-    assert!(
-        (69..110).contains(&output.took.as_secs()),
-        "{:?}",
-        output.took
-    );
-    drop(lock);
-    assert_eq!(setup.store(), before);
-    assert_eq!(setup.provider.script().refreshes, 0);
 }
