@@ -41,8 +41,15 @@ REMAP        = --remap-path-prefix=$(CURDIR)=/llamactl \
                --remap-path-prefix=$(TARGET_DIR)=/target
 RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
 
-# The static binary's layout. Packed relocations are a thirtieth of the size, and read by musl 1.2.4 and later: Rust has
-# it since 1.93.
+# Nothing unwinds here (a panic aborts), but the standard library could print a backtrace. With what it calls for that in
+# the binary there is one shared library less to find at each start.
+HOST         = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+UNWINDER     = $(if $(filter %-linux-gnu,$(or $(CARGO_BUILD_TARGET),$(HOST))),$(if \
+               $(wildcard $(shell $(CC) -print-file-name=libgcc_eh.a)),-l static:-bundle=gcc_eh))
+
+# The static binary: own code in the fewest bytes, the crates' as in the other build; the layout of its own script; packed
+# relocations, a thirtieth of the size, where Rust's musl reads them (1.2.4, in Rust since 1.93).
+SMALLEST     = --config 'profile.release.opt-level="z"' --config 'profile.release.package."*".opt-level="s"'
 LAYOUT       = -C link-arg=-Wl,-T,$(CURDIR)/src/static.ld \
                $(shell $(RUSTC) --version | awk '{ split($$2, v, "."); if (v[2] >= 93) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
 
@@ -51,6 +58,7 @@ LAYOUT       = -C link-arg=-Wl,-T,$(CURDIR)/src/static.ld \
 all: binary docs ## build the release binary, man pages and completions
 
 # The crates are fetched first: where they are is a part of what is passed to the compiler.
+binary: RUSTFLAGS += $(UNWINDER)
 binary:
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE)
@@ -127,7 +135,7 @@ uninstall: ## remove what install put there
 static: RUSTFLAGS += $(LAYOUT)
 static: docs ## build a binary that needs nothing of the machine it runs on (rustup target add $(STATIC))
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
-	$(RELEASE) --target $(STATIC)
+	$(RELEASE) --target $(STATIC) $(SMALLEST)
 	@ls -l $(TARGET_DIR)/$(STATIC)/release/llamactl
 
 check-static: static ## test that binary in a root directory that holds nothing else (needs root)
