@@ -96,13 +96,8 @@ fn rows() -> Vec<Row> {
 /// Another word for a command: the group, the word, the command's name.
 fn aliases() -> Vec<(String, &'static str, &'static str)> {
     let below = |row: Row| {
-        row.command.shown().flat_map(move |command| {
-            let group = row.words.clone();
-            command
-                .aliases
-                .iter()
-                .map(move |alias| (group.clone(), *alias, command.name))
-        })
+        let aliases = row.command.aliases().iter();
+        aliases.map(move |(alias, name)| (row.words.clone(), *alias, *name))
     };
     rows().into_iter().flat_map(below).collect()
 }

@@ -185,14 +185,18 @@ fn is_word(text: &str) -> bool {
 
 fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Command> {
     let group = last(path);
-    let Node::Group { commands, moved } = group.node else {
+    let Node::Group {
+        commands,
+        aliases,
+        moved,
+    } = group.node
+    else {
         return Err(Error::usage("this command has no commands below it"));
     };
     let word = typed.to_str().unwrap_or_default();
-    let exact = commands
-        .iter()
-        .find(|c| c.name == word || c.aliases.contains(&word));
-    if let Some(command) = exact {
+    let alias = aliases.iter().find(|(alias, _)| *alias == word);
+    let name = alias.map_or(word, |(_, name)| *name);
+    if let Some(command) = commands.iter().find(|c| c.name == name) {
         return Ok(command);
     }
     if let Some(moved) = moved.iter().find(|moved| moved.name == word) {
@@ -449,8 +453,12 @@ mod tests {
             let mut names: Vec<&str> = here
                 .commands()
                 .iter()
-                .flat_map(|c| c.aliases.iter().copied().chain([c.name]))
+                .map(|command| command.name)
+                .chain(here.aliases().iter().map(|(alias, _)| *alias))
                 .collect();
+            for (alias, name) in here.aliases() {
+                assert!(names.contains(name), "{alias} stands for nothing");
+            }
             if let Node::Group { moved, .. } = here.node {
                 names.extend(moved.iter().map(|moved| moved.name.as_str()));
             }

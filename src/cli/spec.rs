@@ -83,8 +83,6 @@ pub struct Command {
     pub details: &'static str,
     /// What it is.
     pub node: Node,
-    /// Other words accepted in its place; not shown.
-    pub aliases: &'static [&'static str],
 }
 
 /// What a row of the table is.
@@ -94,6 +92,8 @@ pub enum Node {
     Group {
         /// The rows below.
         commands: &'static [Command],
+        /// Words accepted in place of a command's name, with that name; not shown.
+        aliases: &'static [(&'static str, &'static str)],
         /// Words that once stood here, and what to say of each.
         moved: &'static [Moved],
     },
@@ -585,7 +585,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "login",
@@ -607,7 +606,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "get",
@@ -622,7 +620,6 @@ const AUTH: &[Command] = &[
                 example("llamactl auth get -o yaml", "for a script"),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "use",
@@ -637,7 +634,6 @@ const AUTH: &[Command] = &[
                 "work as `work` from now on",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "logout",
@@ -658,7 +654,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "me",
@@ -674,7 +669,6 @@ const AUTH: &[Command] = &[
                 "the claims of the current profile's login",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "import",
@@ -694,7 +688,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "inject",
@@ -718,7 +711,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "status",
@@ -738,7 +730,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "exec",
@@ -754,7 +745,6 @@ const AUTH: &[Command] = &[
                 "run it as `work`",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "export",
@@ -776,7 +766,6 @@ const AUTH: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
 ];
 
@@ -797,7 +786,6 @@ const DEPLOYMENTS: &[Command] = &[
                 example("llamactl deployments get my-app -o yaml", "all about one"),
             ],
         },
-        aliases: &["list"],
     },
     Command {
         name: "history",
@@ -812,7 +800,6 @@ const DEPLOYMENTS: &[Command] = &[
                 "newest first",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "logs",
@@ -838,7 +825,6 @@ const DEPLOYMENTS: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "rollback",
@@ -853,7 +839,6 @@ const DEPLOYMENTS: &[Command] = &[
                 "`deployments history` lists the commits",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "delete",
@@ -868,7 +853,6 @@ const DEPLOYMENTS: &[Command] = &[
                 "in a script",
             )],
         },
-        aliases: &[],
     },
 ];
 
@@ -886,7 +870,6 @@ const ENVIRONMENTS: &[Command] = &[
                 "all of them, as a table",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "add",
@@ -902,7 +885,6 @@ const ENVIRONMENTS: &[Command] = &[
                 "work with a self-hosted control plane",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "use",
@@ -918,7 +900,6 @@ const ENVIRONMENTS: &[Command] = &[
                 "back to LlamaCloud",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "delete",
@@ -934,7 +915,6 @@ const ENVIRONMENTS: &[Command] = &[
                 "forget it and its profiles",
             )],
         },
-        aliases: &[],
     },
 ];
 
@@ -955,7 +935,6 @@ const PROJECTS: &[Command] = &[
                 ),
             ],
         },
-        aliases: &[],
     },
     Command {
         name: "use",
@@ -970,7 +949,6 @@ const PROJECTS: &[Command] = &[
                 "work on that project from now on",
             )],
         },
-        aliases: &[],
     },
 ];
 
@@ -987,7 +965,6 @@ const ORGANIZATIONS: &[Command] = &[Command {
             "all of them, as a table",
         )],
     },
-    aliases: &[],
 }];
 
 const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];
@@ -1018,7 +995,6 @@ const COMPLETION: &[Command] = &[
                 "in ~/.bashrc: eval \"$(llamactl completion bash)\"",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "zsh",
@@ -1033,7 +1009,6 @@ const COMPLETION: &[Command] = &[
                 "in ~/.zshrc, after compinit: eval \"$(llamactl completion zsh)\"",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "fish",
@@ -1048,7 +1023,6 @@ const COMPLETION: &[Command] = &[
                 "in config.fish: llamactl completion fish | source",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "generate",
@@ -1066,7 +1040,6 @@ const COMPLETION: &[Command] = &[
                 "the same as `llamactl completion zsh`",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "install",
@@ -1082,7 +1055,6 @@ const COMPLETION: &[Command] = &[
                 "for the shell you use",
             )],
         },
-        aliases: &[],
     },
     Command {
         name: "names",
@@ -1101,7 +1073,6 @@ const COMPLETION: &[Command] = &[
                 "those of the current environment",
             )],
         },
-        aliases: &[],
     },
 ];
 
@@ -1123,6 +1094,7 @@ pub static PROGRAM: Command = Command {
                 details: "",
                 node: Node::Group {
                     commands: AUTH,
+                    aliases: &[],
                     moved: &[
                         moved("list", "use `llamactl auth get`"),
                         moved("switch", "use `llamactl auth use`"),
@@ -1139,7 +1111,6 @@ pub static PROGRAM: Command = Command {
                         ),
                     ],
                 },
-                aliases: &[],
             },
             Command {
                 name: "environments",
@@ -1147,9 +1118,9 @@ pub static PROGRAM: Command = Command {
                 details: "",
                 node: Node::Group {
                     commands: ENVIRONMENTS,
+                    aliases: &[],
                     moved: &[],
                 },
-                aliases: &[],
             },
             Command {
                 name: "projects",
@@ -1157,9 +1128,9 @@ pub static PROGRAM: Command = Command {
                 details: "",
                 node: Node::Group {
                     commands: PROJECTS,
+                    aliases: &[],
                     moved: &[],
                 },
-                aliases: &[],
             },
             Command {
                 name: "organizations",
@@ -1167,9 +1138,9 @@ pub static PROGRAM: Command = Command {
                 details: "",
                 node: Node::Group {
                     commands: ORGANIZATIONS,
+                    aliases: &[],
                     moved: &[],
                 },
-                aliases: &[],
             },
             Command {
                 name: "deployments",
@@ -1177,6 +1148,7 @@ pub static PROGRAM: Command = Command {
                 details: "Making and changing deployments from source needs the Python tool.",
                 node: Node::Group {
                     commands: DEPLOYMENTS,
+                    aliases: &[("list", "get")],
                     moved: &[
                         moved("create", PYTHON_ONLY),
                         moved("apply", PYTHON_ONLY),
@@ -1186,7 +1158,6 @@ pub static PROGRAM: Command = Command {
                         moved("configure-git-remote", PYTHON_ONLY),
                     ],
                 },
-                aliases: &[],
             },
             Command {
                 name: "config",
@@ -1198,7 +1169,6 @@ pub static PROGRAM: Command = Command {
                     options: &[&OUTPUT],
                     examples: &[example("llamactl config -o json", "for a script")],
                 },
-                aliases: &[],
             },
             Command {
                 name: "completion",
@@ -1206,11 +1176,12 @@ pub static PROGRAM: Command = Command {
                 details: "",
                 node: Node::Group {
                     commands: COMPLETION,
+                    aliases: &[],
                     moved: &[],
                 },
-                aliases: &[],
             },
         ],
+        aliases: &[],
         moved: &[
             moved("init", PYTHON_ONLY),
             moved("serve", PYTHON_ONLY),
@@ -1219,7 +1190,6 @@ pub static PROGRAM: Command = Command {
             moved("agentcore", PYTHON_ONLY),
         ],
     },
-    aliases: &[],
 };
 
 /// An environment variable that is read.
@@ -1341,6 +1311,15 @@ impl Command {
     pub fn commands(&self) -> &'static [Command] {
         match self.node {
             Node::Group { commands, .. } => commands,
+            Node::Leaf { .. } => &[],
+        }
+    }
+
+    /// The other words for the commands below it, with their names.
+    #[must_use]
+    pub fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        match self.node {
+            Node::Group { aliases, .. } => aliases,
             Node::Leaf { .. } => &[],
         }
     }
