@@ -39,10 +39,7 @@ fn logical_line(file: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let mut at = start;
     while let Some((c, len)) = character(file, at) {
         state = match (state, c) {
-            (State::Space, '#') => {
-                let next = (line_feed(file, at) + 1).min(file.len());
-                return Some((start..at, next));
-            }
+            (State::Space, '#') => return Some((start..at, line_feed(file, at))),
             (State::Complete, c) if c.is_whitespace() && c != '\n' && c != '\r' => State::Space,
             (State::Complete | State::Space, '\\') => State::Escape,
             (State::Complete | State::Space, '"' | '\'') => State::Quoted(c),

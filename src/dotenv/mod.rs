@@ -80,14 +80,11 @@ pub fn edit_from(file: &[u8], bindings: &[Binding<'_>]) -> Result<Edited, Refusa
     let names: Vec<&[u8]> = spelled.iter().map(|s| s.name.as_bytes()).collect();
     let plain = Plain::find(file, &names);
     // Which line end new lines get hangs on all that there are.
-    let one_line_end = !file[plain.end..].contains(&b'\r');
-    match one_line_end && plain.lines > plain.ours.len() {
-        true => edit_without(&plain, file, &spelled, &names),
-        false => Ok(Edited {
-            kept: 0,
-            rest: edit_whole(file, &spelled, &names)?,
-        }),
+    if file[plain.end..].contains(&b'\r') {
+        let rest = edit_whole(file, &spelled, &names)?;
+        return Ok(Edited { kept: 0, rest });
     }
+    edit_without(&plain, file, &spelled, &names)
 }
 
 /// Edits a file whose plain lines are left out but for those that assign our names, and puts them back in.

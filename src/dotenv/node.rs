@@ -79,11 +79,6 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
         }
     };
     scan.see(name, if text.is_empty() { nothing } else { text });
-    let next = if file.get(next) == Some(&b'\n') {
-        next + 1
-    } else {
-        next
-    };
     if fails {
         Step::Fails(next)
     } else {

@@ -52,7 +52,7 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
         if let Some(close) = close(file, open) {
             let wrong = crossed(open);
             scan.see(name, open..close + 1);
-            return next_line(file, close + 1, wrong);
+            return next_line(file, close, wrong);
         }
     }
     let end = skip(file, from, |b| !matches!(b, b'#' | b'\n' | b'\r'));

@@ -29,23 +29,24 @@ pub struct Assignment {
     pub number: usize,
 }
 
-const NAME: u8 = 1;
-/// In a bare value.
-const BARE: u8 = 2;
-/// Within quotes of either kind.
-const QUOTED: u8 = 4;
 /// In a comment.
-const COMMENT: u8 = 8;
+const COMMENT: u8 = 1;
+/// Within quotes of either kind, and in a comment.
+const QUOTED: u8 = 2;
+/// In a bare value, and in all of these.
+const BARE: u8 = 3;
+/// In a name, and in all of these.
+const NAME: u8 = 4;
 
-/// What each byte may stand in. Anything but what the readers were seen to agree on is in none of them.
+/// The last of these that each byte may stand in. Anything but what the readers were seen to agree on is in none.
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = b' ';
     while byte <= b'~' {
         classes[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => NAME | BARE | QUOTED | COMMENT,
-            b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' => BARE | QUOTED | COMMENT,
-            b' ' | b'=' | b'?' | b'&' | b'(' | b')' => QUOTED | COMMENT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => NAME,
+            b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' => BARE,
+            b' ' | b'=' | b'?' | b'&' | b'(' | b')' => QUOTED,
             b';' | b'#' | b'*' | b'<' | b'>' | b'|' | b'~' => COMMENT,
             _ => 0,
         };
@@ -123,7 +124,7 @@ fn line(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
 #[inline]
 fn run(bytes: &[u8], from: usize, class: u8) -> usize {
     let mut at = from;
-    while at < bytes.len() && CLASSES[usize::from(bytes[at])] & class != 0 {
+    while at < bytes.len() && CLASSES[usize::from(bytes[at])] >= class {
         at += 1;
     }
     at

@@ -1,6 +1,6 @@
 //! The way of python-dotenv: one binding after another, a line that does not parse is skipped with a warning.
 
-use super::readers::{BOM, Scan, Step, character, is_at, line_end, skip, skip_chars, trim_end};
+use super::readers::{BOM, Scan, Step, is_at, line_end, skip, skip_chars, trim_end};
 
 fn space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
@@ -96,18 +96,12 @@ pub(super) fn close<const PAIRS: bool>(file: &[u8], open: usize) -> Option<usize
 
 /// Where a value without quotes ends: before a blank and `#`, and without the blanks at its end.
 fn bare_end(file: &[u8], start: usize) -> usize {
-    let end = line_end(file, start);
-    let mut at = start;
+    let line = &file[..line_end(file, start)];
     let mut after_blank = false;
-    while at < end {
-        let Some((c, len)) = character(file, at) else {
-            break;
-        };
-        if c == '#' && after_blank {
-            return trim_end(file, start..at, space);
-        }
+    let end = skip_chars(line, start, |c| {
+        let comment = c == '#' && after_blank;
         after_blank = space(c);
-        at += len;
-    }
+        !comment
+    });
     trim_end(file, start..end, space)
 }

@@ -174,9 +174,7 @@ pub(super) fn read(file: &[u8], names: &[&[u8]]) -> Vec<Reading> {
         while at < file.len() {
             if at == 0 || file[at - 1] == b'\n' {
                 if let Some(line) = plain(file, at) {
-                    if line.value > line.name {
-                        scan.see(at..line.name, line.name + 1..line.value);
-                    }
+                    scan.see(at..line.name, line.name + 1..line.value);
                     if line.windows && !reader.windows {
                         scan.live = false;
                     }
@@ -214,10 +212,10 @@ fn is_name(text: &[u8]) -> bool {
     !text.iter().any(odd) && !text.starts_with(BOM) && !text.starts_with("\u{a0}".as_bytes())
 }
 
-/// A line that all readers read alike, wherever they are sure to be at its start: empty, a comment, or `NAME=value`
-/// with a value that needs no quotes.
+/// A line that all readers read alike, wherever they are sure to be at its start: `NAME=value` with a value that needs
+/// no quotes.
 struct Plain {
-    /// Where the name ends; where there is none, the value does not end after it.
+    /// Where the name ends.
     name: usize,
     value: usize,
     next: usize,
@@ -225,38 +223,17 @@ struct Plain {
 }
 
 fn plain(file: &[u8], start: usize) -> Option<Plain> {
-    let mut name = start;
-    let mut value = start;
-    match file[start] {
-        b'\n' | b'\r' => {}
-        b'#' => {
-            let end = line_feed(file, start);
-            let comment = &file[start..end];
-            // A lone CR ends the line for some, U+2028 and U+2029 for npm's dotenv; only they hold these bytes.
-            let body = comment.strip_suffix(b"\r").unwrap_or(comment);
-            let odd = |at: usize| body[at] == b'\r' || is_at(body, at, b"\xe2\x80");
-            if (0..body.len()).any(odd) {
-                return None;
-            }
-            let next = (end + 1).min(file.len());
-            return Some(Plain {
-                name: start,
-                value: start,
-                next,
-                windows: false,
-            });
-        }
-        first if first.is_ascii_alphabetic() || first == b'_' => {
-            name = skip(file, start, |b| b.is_ascii_alphanumeric() || b == b'_');
-            if file.get(name) != Some(&b'=') {
-                return None;
-            }
-            value = skip(file, name + 1, |b| inert(b) || b == b'=');
-            if value == name + 1 {
-                return None;
-            }
-        }
-        _ => return None,
+    let first = file[start];
+    if !first.is_ascii_alphabetic() && first != b'_' {
+        return None;
+    }
+    let name = skip(file, start, |b| b.is_ascii_alphanumeric() || b == b'_');
+    if file.get(name) != Some(&b'=') {
+        return None;
+    }
+    let value = skip(file, name, |b| inert(b) || b == b'=');
+    if value == name + 1 {
+        return None;
     }
     let windows = is_at(file, value, b"\r\n");
     let next = match file.get(value) {
@@ -314,7 +291,11 @@ pub(super) fn character(file: &[u8], at: usize) -> Option<(char, usize)> {
 }
 
 /// The first offset from `at` on whose character is not wanted, or the end.
-pub(super) fn skip_chars(file: &[u8], mut at: usize, wanted: impl Fn(char) -> bool) -> usize {
+pub(super) fn skip_chars(
+    file: &[u8],
+    mut at: usize,
+    mut wanted: impl FnMut(char) -> bool,
+) -> usize {
     while let Some((c, len)) = character(file, at) {
         if !wanted(c) {
             break;
@@ -332,11 +313,9 @@ pub(super) fn is_at(file: &[u8], at: usize, text: &[u8]) -> bool {
 /// Where the text ends without the blanks at its end.
 pub(super) fn trim_end(file: &[u8], range: Range<usize>, blank: impl Fn(char) -> bool) -> usize {
     let mut end = range.end;
-    while end > range.start {
-        let mut at = end - 1;
-        while at > range.start && end - at < 4 && file[at] & 0xc0 == 0x80 {
-            at -= 1;
-        }
+    let starts = |at: &usize| file[*at] & 0xc0 != 0x80;
+    // No character has more than four bytes.
+    while let Some(at) = (range.start..end).rev().take(4).find(starts) {
         match character(file, at) {
             Some((c, len)) if at + len == end && blank(c) => end = at,
             _ => break,

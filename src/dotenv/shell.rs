@@ -247,10 +247,7 @@ fn group(file: &[u8], mut at: usize, close: u8) -> Option<usize> {
         at = match *file.get(at)? {
             b'\\' => at + 2,
             b'\'' if close == b')' => single(file, at + 1)?,
-            b'"' => {
-                let end = skip(file, at + 1, |b| b != b'"');
-                (end < file.len()).then_some(end + 1)?
-            }
+            b'"' => skip(file, at + 1, |b| b != b'"') + 1,
             byte => {
                 depth += usize::from(byte == open);
                 depth -= usize::from(byte == close);
