@@ -5,7 +5,7 @@
 //! next process finds it. It has a fixed name, and only who holds the refresh lock touches it.
 
 use std::fs::{File, OpenOptions, remove_file};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -97,18 +97,14 @@ pub fn beside(store: &Path) -> PathBuf {
 /// # Errors
 /// The file can't be read.
 pub fn left(path: &Path) -> io::Result<Option<Kept>> {
-    let mut bytes = Vec::new();
-    // What is no file, a FIFO that would be waited for or a link, is none of ours.
     match path.symlink_metadata() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-        Ok(found) if !found.is_file() => return Ok(None),
-        Ok(_) => File::open(path)?
-            .take(2 * ROOM as u64)
-            .read_to_end(&mut bytes)?,
-    };
-    // Behind the answer may be what is left of the room.
-    Ok(json::read_first(&bytes))
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+        // What is no file, a FIFO that would be waited for or a link, is none of ours.
+        Ok(found) if !found.is_file() => Ok(None),
+        // Behind the answer may be what is left of the room.
+        Ok(_) => Ok(json::read_first(&std::fs::read(path)?)),
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +126,8 @@ mod tests {
         let login = serde_json::from_str(
             r#"{"subject":"s","client_id":"c","discovery_url":"u","access_token":"new","later":[1]}"#,
         );
-        let kept = Kept {
+        let large = serde_json::value::to_raw_value(&"x".repeat(3 * ROOM)).unwrap();
+        let mut kept = Kept {
             spent: Secret::new("old".into()),
             login: login.unwrap(),
         };
@@ -144,6 +141,11 @@ mod tests {
         assert!(left(&path).unwrap().is_some());
         std::fs::write(&path, [&whole[..9], &[9, 10, 11]].concat()).unwrap();
         assert!(left(&path).unwrap().is_none());
+        // With whatever a later version put into the login.
+        kept.login.unknown.insert("later".into(), large);
+        spool.keep(&kept).unwrap();
+        let found = left(&path).unwrap().unwrap();
+        assert_eq!(found.login.unknown["later"].get().len(), 3 * ROOM + 2);
         spool.discard();
         assert!(!path.exists());
         // Nothing can be beside what is below a file.
