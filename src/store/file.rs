@@ -266,7 +266,7 @@ fn read_regular(path: &Path, warnings: &mut Vec<String>) -> io::Result<Option<Ve
         use std::os::unix::fs::OpenOptionsExt as _;
         options.custom_flags(libc::O_NONBLOCK);
     }
-    let mut file = match options.open(path) {
+    let file = match options.open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
@@ -284,22 +284,9 @@ fn read_regular(path: &Path, warnings: &mut Vec<String>) -> io::Result<Option<Ve
             warnings.push(repaired(path, mode, mended.is_ok()));
         }
     }
-    // std's own reading asks for the size and the position once more.
-    let size = usize::try_from(metadata.len()).unwrap_or(0).min(1 << 28);
-    let mut bytes = vec![0; size + 1];
-    let mut filled = 0;
-    loop {
-        match file.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-        if filled == bytes.len() {
-            bytes.resize(filled * 2, 0);
-        }
-    }
-    bytes.truncate(filled);
+    // Without this limit, which is none, std would ask for the size and the position first.
+    let mut bytes = Vec::with_capacity(8192);
+    file.take(u64::MAX).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 
