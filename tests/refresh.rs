@@ -227,6 +227,25 @@ fn a_refresh_that_fails_changes_nothing() {
 }
 
 #[test]
+fn what_a_status_makes_of_a_login_that_gives_no_token() {
+    let setup = signed_in(true);
+    for (reply, code, check, version) in [
+        // Its version the server tells anybody.
+        (refusal("invalid_grant"), 4, "rejected", json!("0.10.4")),
+        (Reply::reset(), 3, "unreachable", Value::Null),
+        (refusal("invalid_client"), 1, "not_checked", Value::Null),
+    ] {
+        setup.provider.script().refresh = Some(reply);
+        let run = setup.sandbox.cmd("auth status -o json").any_stdout();
+        let json = run.any_stderr().code(code).run().json();
+        assert_eq!(
+            (&json["check"], &json["server_version"]),
+            (&json!(check), &version)
+        );
+    }
+}
+
+#[test]
 fn nothing_is_asked_for_that_can_not_be_stored() {
     let setup = signed_in(true);
     let directory = setup.sandbox.home().join(".config/llamactl");
