@@ -4,6 +4,7 @@
 //! enters here; who writes through a link asks [`follow_links`] first.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -134,19 +135,33 @@ fn prefix(path: &Path) -> OsString {
     prefix
 }
 
+/// Why the directory of a file that has taken its place could not be synced.
+#[derive(Debug)]
+struct Unsynced(io::Error);
+
+impl fmt::Display for Unsynced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unsynced {}
+
+/// Whether the file has taken its place all the same, and only may not outlast a crash of the system.
+#[must_use]
+pub fn is_in_place(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Unsynced>())
+}
+
 /// Makes the rename last. Where directories can't be opened or synced there is nothing to be done.
 fn sync_directory(path: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
     match File::open(directory(path)) {
         Ok(directory) if cfg!(unix) => match directory.sync_all() {
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(())
+            Err(e) if !matches!(e.kind(), InvalidInput | Unsupported) => {
+                Err(io::Error::new(e.kind(), Unsynced(e)))
             }
-            synced => synced,
+            _ => Ok(()),
         },
         _ => Ok(()),
     }

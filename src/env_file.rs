@@ -5,7 +5,7 @@
 
 use crate::atomic::{self, Staged};
 use crate::dotenv::{self, Binding, Edited, Refusal};
-use crate::error::{Error, Result, os_reason};
+use crate::error::{Error, Result, os_reason, unsynced};
 use crate::vars;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -211,6 +211,9 @@ impl Target {
     }
 
     fn unwritable(&self, e: &io::Error) -> Error {
+        if atomic::is_in_place(e) {
+            return unsynced(&shown(&self.named), e);
+        }
         let text = format!("can't write {}: {}", shown(&self.named), os_reason(e));
         let hint = match e.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -271,11 +272,38 @@ struct Call {
     text: String,
 }
 
+fn may_trace() -> bool {
+    let may = rustix::process::geteuid().is_root();
+    let may = may && Command::new("strace").arg("-V").output().is_ok();
+    if !may {
+        println!("not tested: no strace, or not root");
+    }
+    may
+}
+
+/// A run to which the system gives other answers, as `strace` has it: `CALL:error=ERRNO:when=TIME`. None as with
+/// [`trace`].
+fn with_fault(sandbox: &Sandbox, fault: &str, line: &str) -> Option<Output> {
+    if !may_trace() {
+        return None;
+    }
+    let script = format!("exec strace -f -o ../trace -e inject={fault} {LLAMACTL} \"$@\"");
+    let run = sandbox
+        .args(["-c", &script, "sh"])
+        .program("/bin/sh")
+        .machine_path();
+    let output = line.split(' ').fold(run, Run::arg).anything().run();
+    if output.stderr.contains("PTRACE") {
+        println!("not tested: strace may not look: {}", output.stderr);
+        return None;
+    }
+    Some(output)
+}
+
 /// All calls of a run that have to do with files below the sandbox; none without `strace`, or where it may not look:
 /// the program keeps its memory to itself, and root alone sees which files it names.
 fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
-    if !rustix::process::geteuid().is_root() || Command::new("strace").arg("-V").output().is_err() {
-        println!("not tested: no strace, or not root");
+    if !may_trace() {
         return None;
     }
     let calls = "trace=openat,open,creat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,chmod,fchmod,fchmodat,close,mkdir,mkdirat";
@@ -458,4 +486,100 @@ fn the_answer_of_a_refresh_is_written_before_anything_else() {
         .map(|call| call.name.as_str())
         .collect();
     assert_eq!(of_spool, ["openat", "write", "fsync", "write"]);
+}
+
+#[test]
+fn a_file_system_without_locks_or_without_synced_directories_will_do() {
+    let current = "the current profile is p7\n";
+    let warning = "warning: the file system of [HOME]/.config/llamactl/profiles.json has no locks; \
+        run one llamactl at a time\n";
+    for (fault, before) in [
+        ("flock:error=ENOLCK", warning),
+        ("flock:error=EOPNOTSUPP", warning),
+        ("flock:error=ENOSYS", warning),
+        // A signal came in between.
+        ("flock:error=EINTR:when=1", ""),
+        // The first is the file's own.
+        ("fsync:error=EINVAL:when=2", ""),
+        ("fsync:error=EOPNOTSUPP:when=2", ""),
+    ] {
+        let sandbox = with_many_profiles();
+        let Some(output) = with_fault(&sandbox, fault, "auth use p7") else {
+            return;
+        };
+        assert_eq!(output.stderr, format!("{before}{current}"), "{fault}");
+        assert_eq!(sandbox.stored()["environments"][0]["current_profile"], "p7");
+    }
+}
+
+/// Where nobody can tell whether its writer lives, a temporary file is left alone for an hour.
+#[test]
+fn without_locks_only_what_is_old_is_swept() {
+    let sandbox = with_many_profiles();
+    let (old, young) = (".env.oldoldol.tmp", ".env.youngone.tmp");
+    sandbox.write(young, "");
+    let path = sandbox.write(old, "");
+    let file = fs::File::options().write(true).open(path).expect("a file");
+    let hours = Duration::from_secs(2 * 3600);
+    let then = SystemTime::now() - hours;
+    file.set_modified(then).expect("its time");
+    let Some(output) = with_fault(&sandbox, "flock:error=ENOLCK", "auth inject --profile p7")
+    else {
+        return;
+    };
+    assert_eq!(output.stderr, "wrote 3 variables to .env\n");
+    assert!(sandbox.exists(young) && !sandbox.exists(old));
+}
+
+/// What has taken its place is not called unchanged because the disk failed afterwards.
+#[test]
+fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
+    let may_be_undone = "is written, but a crash of the system may undo that: Input/output error\nhint: check the disk that it is on\n";
+    for (line, file, file_shown) in [
+        (
+            "auth use p7",
+            STORE,
+            "[HOME]/.config/llamactl/profiles.json",
+        ),
+        ("auth inject --profile p7", ".env", ".env"),
+    ] {
+        let sandbox = with_many_profiles();
+        sandbox.write(".env", "A=1\n");
+        let before = sandbox.read(file);
+        for (at, is_written) in [(1, false), (2, true)] {
+            let fault = format!("fsync:error=EIO:when={at}");
+            let Some(output) = with_fault(&sandbox, &fault, line) else {
+                return;
+            };
+            assert_eq!(output.exit, crate::support::Exit::Code(1));
+            assert_eq!(sandbox.read(file) != before, is_written, "{line}");
+            let said = format!("error: {file_shown} {may_be_undone}");
+            assert_eq!(output.stderr == said, is_written, "{}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn an_env_file_that_another_process_makes_meanwhile() {
+    for (fault, said) in [
+        ("EEXIST:when=1", "wrote 3 variables to .env\n"),
+        (
+            "EEXIST",
+            "error: .env keeps changing while it is edited\nhint: stop what writes to it, then run this again\n",
+        ),
+        (
+            "ENOSPC",
+            "error: can't write .env: No space left on device\n\
+            hint: make room, then run this again; the file is as it was\n",
+        ),
+    ] {
+        let sandbox = with_many_profiles();
+        let fault = format!("renameat2:error={fault}");
+        let Some(output) = with_fault(&sandbox, &fault, "auth inject --profile p7") else {
+            return;
+        };
+        assert_eq!(output.stderr, said, "{fault}");
+        let left = usize::from(said.starts_with("wrote"));
+        assert_eq!(sandbox.cwd_tree().len(), left, "{fault}");
+    }
 }

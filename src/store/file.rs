@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::schema::{Store, VERSION};
-use crate::error::{Error, Result, os_reason};
+use crate::error::{Error, Result, os_reason, unsynced};
 use crate::json;
 use crate::vars::{self, Vars};
 use crate::{atomic, lock};
@@ -209,6 +209,9 @@ impl StoreFile {
     }
 
     fn unwritable(&self, error: &io::Error) -> Error {
+        if atomic::is_in_place(error) {
+            return unsynced(&self.path.display().to_string(), error);
+        }
         let said = format!(
             "{} can't be written: {}",
             self.path.display(),
