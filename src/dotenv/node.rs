@@ -63,7 +63,8 @@ pub(super) fn step<const LINES: bool>(scan: &mut Scan<'_>, start: usize) -> Step
             let end = line_feed(file, close);
             // It knows no escapes: the rest of such a value is read as lines of their own.
             fails |= quote == b'"'
-                && python::close::<true>(file, value).is_some_and(|close| close > end);
+                && python::close::<true>(file, value)
+                    .is_some_and(|close| line_feed(file, close) != end);
             (value..close + 1, end)
         }
         _ => {

@@ -231,7 +231,7 @@ fn plain(file: &[u8], start: usize) -> Option<Plain> {
     if file.get(name) != Some(&b'=') {
         return None;
     }
-    let value = skip(file, name, |b| inert(b) || b == b'=');
+    let value = skip(file, name, |b| b == b'=' || inert(b));
     if value == name + 1 {
         return None;
     }
