@@ -172,7 +172,8 @@ pub(super) fn read(file: &[u8], names: &[&[u8]]) -> Vec<Reading> {
         };
         let mut at = 0;
         while at < file.len() {
-            if at == 0 || file[at - 1] == b'\n' {
+            // What stands in a condition of a shell script may not come to pass.
+            if scan.depth == 0 && (at == 0 || file[at - 1] == b'\n') {
                 if let Some(line) = plain(file, at) {
                     scan.see(at..line.name, line.name + 1..line.value);
                     if line.windows && !reader.windows {
