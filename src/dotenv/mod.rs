@@ -283,8 +283,11 @@ fn replace(
     out.extend_from_slice(&file[kept..]);
     if !missing.is_empty() {
         let ending = line_ending(file);
-        if out.last().is_some_and(|&b| b != b'\n') {
-            out.extend_from_slice(ending);
+        match out.last() {
+            None | Some(b'\n') => {}
+            // Half of a Windows line end.
+            Some(b'\r') => out.push(b'\n'),
+            Some(_) => out.extend_from_slice(ending),
         }
         if !fence.is_empty() {
             out.extend_from_slice(fence);
@@ -391,6 +394,7 @@ mod tests {
         for (file, expected) in [
             (&b"A"[..], text(b"A\nA=new\nB='a b'\n")),
             (b"=", text(b"=\nA=new\nB='a b'\n")),
+            (b"C\r\n\r", text(b"C\r\n\r\nA=new\r\nB='a b'\r\n")),
             (b"`", text(b"`\nA=new\nB='a b'\n")),
             // A shell would not take our quotes for quotes.
             (b"'", disputed(1)),
