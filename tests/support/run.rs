@@ -10,7 +10,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Barrier;
+use std::sync::{Barrier, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -272,6 +272,7 @@ impl<'a> Run<'a> {
     }
 
     fn command(&self, term: &str) -> Command {
+        heed_signals();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.cwd);
         command.env_clear().envs(self.variables(term));
@@ -298,6 +299,19 @@ impl<'a> Run<'a> {
         }
         variables
     }
+}
+
+/// As in a terminal's foreground. A suite in the background, or below `nohup`, is told to ignore some signals, and so
+/// would be what it starts.
+#[allow(unsafe_code)]
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            // SAFETY: the default needs no handler.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    });
 }
 
 impl fmt::Display for Run<'_> {
