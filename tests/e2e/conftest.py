@@ -7,6 +7,7 @@ packages are. Nothing is ever skipped: what is missing is an error.
 import os
 import pathlib
 import shutil
+import signal
 
 import pytest
 
@@ -18,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pytest_configure(config):
+    # As in a terminal's foreground: in the background interrupts are ignored, and would be by what is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     binary = pathlib.Path(os.environ.get("LLAMACTL_BIN", ROOT / "target/release/llamactl")).resolve()
     modules = pathlib.Path(os.environ.get("E2E_NODE_MODULES", ROOT / "target/e2e/node/node_modules"))
     if not os.access(binary, os.X_OK) or binary.is_dir():
