@@ -24,7 +24,7 @@ CARGOFLAGS        ?= $(if $(wildcard vendor),--frozen,--locked)
 
 VERSION     := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 TARGET_DIR   = $(abspath $(or $(CARGO_TARGET_DIR),target))
-BINARY       = $(TARGET_DIR)/release/llamactl
+BINARY       = $(TARGET_DIR)/$(if $(CARGO_BUILD_TARGET),$(CARGO_BUILD_TARGET)/)release/llamactl
 DOCS         = $(TARGET_DIR)/docs
 STATIC       = $(shell uname -m)-unknown-linux-musl
 
@@ -39,13 +39,14 @@ CARGO_HOME  ?= $(HOME)/.cargo
 REMAP        = --remap-path-prefix=$(CURDIR)=/llamactl \
                $(foreach crates,$(CURDIR)/vendor $(wildcard $(CARGO_HOME)/registry/src/*),--remap-path-prefix=$(crates)=/crates) \
                --remap-path-prefix=$(TARGET_DIR)=/target
-RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
+# RUSTFLAGS are the builder's own, kept wherever they were set.
+RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(EXTRA) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
 
 # Nothing unwinds here (a panic aborts), but the standard library could print a backtrace. With what it calls for that in
 # the binary there is one shared library less to find at each start.
 HOST         = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
-UNWINDER     = $(if $(filter %-linux-gnu,$(or $(CARGO_BUILD_TARGET),$(HOST))),$(if \
-               $(wildcard $(shell $(CC) -print-file-name=libgcc_eh.a)),-l static:-bundle=gcc_eh))
+UNWINDER     = $(if $(CARGO_BUILD_TARGET),,$(if $(filter %-linux-gnu,$(HOST)),$(if \
+               $(wildcard $(shell $(CC) -print-file-name=libgcc_eh.a)),-l static:-bundle=gcc_eh)))
 
 # The static binary: own code in the fewest bytes, the crates' as in the other build; the layout of its own script; packed
 # relocations, a thirtieth of the size, where Rust's musl reads them (1.2.4, in Rust since 1.93).
@@ -58,7 +59,7 @@ LAYOUT       = -C link-arg=-Wl,-T,$(CURDIR)/src/static.ld \
 all: binary docs ## build the release binary, man pages and completions
 
 # The crates are fetched first: where they are is a part of what is passed to the compiler.
-binary: RUSTFLAGS += $(UNWINDER)
+binary: EXTRA = $(UNWINDER)
 binary:
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE)
@@ -132,7 +133,7 @@ uninstall: ## remove what install put there
 	  $(DESTDIR)$(mandir)/man1/llamactl.1 $(DESTDIR)$(mandir)/man1/llamactl-*.1 \
 	  $(DESTDIR)$(zshcompletiondir)/_llamactl $(DESTDIR)$(fishcompletiondir)/llamactl.fish
 
-static: RUSTFLAGS += $(LAYOUT)
+static: EXTRA = $(LAYOUT)
 static: docs ## build a binary that needs nothing of the machine it runs on (rustup target add $(STATIC))
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE) --target $(STATIC) $(SMALLEST)

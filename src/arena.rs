@@ -79,8 +79,8 @@ struct Bytes {
     _all: MaybeUninit<[u8; SIZE]>,
 }
 
-// SAFETY: `bytes` are never read or written here, only handed out, no part of them twice: `end` is moved by
-// compare-and-exchange.
+// SAFETY: `bytes` are never read or written here, only handed out, no part of them to two at a time: `end` is moved by
+// compare-and-exchange. Who gets what another gave back sees all that was done with it before, by the order of that.
 unsafe impl Sync for Room {}
 
 impl Room {
@@ -125,8 +125,9 @@ impl Room {
 
     /// Moves the end of what is taken, where that is `from`.
     fn move_end(&self, from: usize, to: usize) -> bool {
-        let order = Ordering::Relaxed;
-        self.end.compare_exchange(from, to, order, order).is_ok()
+        self.end
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 }
 

@@ -4,7 +4,6 @@
 //! enters here; who writes through a link asks [`follow_links`] first.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,9 +13,12 @@ use tempfile::{Builder, NamedTempFile};
 const RANDOM: usize = 8;
 const SUFFIX: &str = ".tmp";
 
+/// Why a file that has taken its place may have the old content again after a crash of the system; mostly none.
+pub type Unsynced = Option<io::Error>;
+
 /// Writes the file whole. What `keep` describes is the file that is there now: its mode, owner, access list and extended
 /// attributes go over to the new one; without, the file is 0600 and ours.
-pub fn replace(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Unsynced> {
     Staged::new(path, &[bytes], keep)?.commit()
 }
 
@@ -43,19 +45,19 @@ impl Staged {
     }
 
     /// Takes the target's place, whatever is there.
-    pub fn commit(self) -> io::Result<()> {
+    pub fn commit(self) -> io::Result<Unsynced> {
         self.temp
             .persist(&self.path)
             .map_err(|failed| failed.error)?;
-        sync_directory(&self.path)
+        Ok(sync_directory(&self.path))
     }
 
     /// Takes its place where there is nothing yet, and fails with [`io::ErrorKind::AlreadyExists`] where there is.
-    pub fn commit_new(self) -> io::Result<()> {
+    pub fn commit_new(self) -> io::Result<Unsynced> {
         self.temp
             .persist_noclobber(&self.path)
             .map_err(|failed| failed.error)?;
-        sync_directory(&self.path)
+        Ok(sync_directory(&self.path))
     }
 }
 
@@ -135,35 +137,16 @@ fn prefix(path: &Path) -> OsString {
     prefix
 }
 
-/// Why the directory of a file that has taken its place could not be synced.
-#[derive(Debug)]
-struct Unsynced(io::Error);
-
-impl fmt::Display for Unsynced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Unsynced {}
-
-/// Whether the file has taken its place all the same, and only may not outlast a crash of the system.
-#[must_use]
-pub fn is_in_place(error: &io::Error) -> bool {
-    matches!(error.get_ref(), Some(inner) if inner.is::<Unsynced>())
-}
-
-/// Makes the rename last. Where directories can't be opened or synced there is nothing to be done.
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Makes the rename last, and says why that could not be done. Where directories can't be opened or synced there is
+/// nothing to be done.
+fn sync_directory(path: &Path) -> Unsynced {
     use io::ErrorKind::{InvalidInput, Unsupported};
     match File::open(directory(path)) {
-        Ok(directory) if cfg!(unix) => match directory.sync_all() {
-            Err(e) if !matches!(e.kind(), InvalidInput | Unsupported) => {
-                Err(io::Error::new(e.kind(), Unsynced(e)))
-            }
-            _ => Ok(()),
-        },
-        _ => Ok(()),
+        Ok(directory) if cfg!(unix) => {
+            let failed = directory.sync_all().err();
+            failed.filter(|e| !matches!(e.kind(), InvalidInput | Unsupported))
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::atomic::{self, Staged};
 use crate::dotenv::{self, Binding, Edited, Refusal};
-use crate::error::{Error, Result, os_reason, unsynced};
+use crate::error::{self, Error, Result, os_reason};
 use crate::vars;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -37,7 +37,7 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
         let Some(new) = target.edited(now.as_ref(), bindings, forbidden)? else {
             return Ok(target.outcome(now.as_ref(), false));
         };
-        if let Some(now) = &now {
+        let unsynced = if let Some(now) = &now {
             may_write(&target.real).map_err(|e| target.unwritable(&e))?;
             let parts = [&now.bytes[..new.kept], &new.rest];
             let staged = Staged::new(&target.real, &parts, Some(&now.meta))
@@ -45,7 +45,7 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
             if !now.is_current(&target.real) {
                 continue;
             }
-            staged.commit().map_err(|e| target.unwritable(&e))?;
+            staged.commit().map_err(|e| target.unwritable(&e))?
         } else {
             target.make_parents()?;
             let staged =
@@ -54,8 +54,13 @@ pub fn write(path: &Path, bindings: &[Binding<'_>], forbidden: &[&str]) -> Resul
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 done => done.map_err(|e| target.unwritable(&e))?,
             }
+        };
+        let mut outcome = target.outcome(now.as_ref(), true);
+        if let Some(e) = unsynced {
+            let warning = error::unsynced(&shown(&target.named), &e);
+            outcome.warnings.push(warning);
         }
-        return Ok(target.outcome(now.as_ref(), true));
+        return Ok(outcome);
     }
     let text = format!("{} keeps changing while it is edited", shown(path));
     Err(Error::failed(text).hint("stop what writes to it, then run this again"))
@@ -211,9 +216,6 @@ impl Target {
     }
 
     fn unwritable(&self, e: &io::Error) -> Error {
-        if atomic::is_in_place(e) {
-            return unsynced(&shown(&self.named), e);
-        }
         let text = format!("can't write {}: {}", shown(&self.named), os_reason(e));
         let hint = match e.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {

@@ -130,14 +130,13 @@ pub fn os_reason(error: &std::io::Error) -> String {
     }
 }
 
-/// That a file has its new content, and may have its old one again.
+/// A warning: a file has its new content, and may have its old one again.
 #[must_use]
-pub fn unsynced(file: &str, error: &std::io::Error) -> Error {
-    Error::failed(format!(
+pub fn unsynced(file: &str, error: &std::io::Error) -> String {
+    format!(
         "{file} is written, but a crash of the system may undo that: {}",
         os_reason(error)
-    ))
-    .hint("check the disk that it is on")
+    )
 }
 
 #[cfg(test)]

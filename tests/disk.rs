@@ -534,14 +534,20 @@ fn without_locks_only_what_is_old_is_swept() {
 /// What has taken its place is not called unchanged because the disk failed afterwards.
 #[test]
 fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
-    let may_be_undone = "is written, but a crash of the system may undo that: Input/output error\nhint: check the disk that it is on\n";
-    for (line, file, file_shown) in [
+    let may_be_undone = "is written, but a crash of the system may undo that: Input/output error\n";
+    for (line, file, file_shown, done) in [
         (
             "auth use p7",
             STORE,
             "[HOME]/.config/llamactl/profiles.json",
+            "the current profile is p7\n",
         ),
-        ("auth inject --profile p7", ".env", ".env"),
+        (
+            "auth inject --profile p7",
+            ".env",
+            ".env",
+            "wrote 3 variables to .env\n",
+        ),
     ] {
         let sandbox = with_many_profiles();
         sandbox.write(".env", "A=1\n");
@@ -551,11 +557,29 @@ fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
             let Some(output) = with_fault(&sandbox, &fault, line) else {
                 return;
             };
-            assert_eq!(output.exit, crate::support::Exit::Code(1));
+            let exit = i32::from(!is_written);
+            assert_eq!(output.exit, crate::support::Exit::Code(exit));
             assert_eq!(sandbox.read(file) != before, is_written, "{line}");
-            let said = format!("error: {file_shown} {may_be_undone}");
-            assert_eq!(output.stderr == said, is_written, "{}", output.stderr);
+            let said = format!("warning: {file_shown} {may_be_undone}{done}");
+            assert_eq!(output.stderr.ends_with(&said), is_written, "{}", output.stderr);
         }
+    }
+}
+
+/// Nor is what was stored taken back on the server.
+#[test]
+fn a_login_that_may_be_undone_by_a_crash_is_one() {
+    let setup = crate::login::setup();
+    for time in ["first", "second"] {
+        let fault = "fsync:error=EIO:when=2";
+        let Some(output) = with_fault(&setup.sandbox, fault, "auth login") else {
+            return;
+        };
+        assert_eq!(output.exit, crate::support::Exit::Code(0), "{time}");
+        let warning = "a crash of the system may undo that: Input/output error\n";
+        assert!(output.stderr.contains(warning), "{}", output.stderr);
+        assert_eq!(setup.provider.script().revoked, [""; 0], "{time}");
+        setup.sandbox.cmd("projects get -o json").any_stdout().run();
     }
 }
 

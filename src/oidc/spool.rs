@@ -70,7 +70,9 @@ impl Spool {
         let text = serde_json::to_vec(kept)?;
         self.file.rewind()?;
         self.file.write_all(&text)?;
-        self.file.set_len(text.len() as u64)
+        // What is left of the room behind it does no harm.
+        let _ = self.file.set_len(text.len() as u64);
+        Ok(())
     }
 
     /// Removes the file: there was no answer, or it is in the store.

@@ -152,7 +152,7 @@ impl StoreFile {
     ) -> Result<(T, Vec<String>)> {
         let mut open = self.open()?;
         let outcome = change(&mut open.found.store)?;
-        self.write(&open)?;
+        self.write(&mut open)?;
         Ok((outcome, open.found.warnings))
     }
 
@@ -187,13 +187,17 @@ impl StoreFile {
     }
 
     /// Writes what is in it now, unless that is what was found.
-    fn write(&self, open: &Open) -> Result<()> {
+    fn write(&self, open: &mut Open) -> Result<()> {
         let mut text =
             serde_json::to_vec_pretty(&open.found.store).map_err(|e| self.unwritable(&e.into()))?;
         text.push(b'\n');
         atomic::sweep(&open.real);
         if text != open.found.bytes {
-            atomic::replace(&open.real, &text, None).map_err(|e| self.unwritable(&e))?;
+            let done = atomic::replace(&open.real, &text, None);
+            if let Some(e) = done.map_err(|e| self.unwritable(&e))? {
+                let warning = unsynced(&self.path.display().to_string(), &e);
+                open.found.warnings.push(warning);
+            }
         }
         Ok(())
     }
@@ -209,9 +213,6 @@ impl StoreFile {
     }
 
     fn unwritable(&self, error: &io::Error) -> Error {
-        if atomic::is_in_place(error) {
-            return unsynced(&self.path.display().to_string(), error);
-        }
         let said = format!(
             "{} can't be written: {}",
             self.path.display(),
