@@ -561,7 +561,12 @@ fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
             assert_eq!(output.exit, crate::support::Exit::Code(exit));
             assert_eq!(sandbox.read(file) != before, is_written, "{line}");
             let said = format!("warning: {file_shown} {may_be_undone}{done}");
-            assert_eq!(output.stderr.ends_with(&said), is_written, "{}", output.stderr);
+            assert_eq!(
+                output.stderr.ends_with(&said),
+                is_written,
+                "{}",
+                output.stderr
+            );
         }
     }
 }

@@ -137,6 +137,20 @@ fn what_counts_as_assigned() {
         ("A='\nLLAMA_CLOUD_API_KEY=x\n", true),
         // A shell sees it.
         ("A=1; LLAMA_CLOUD_API_KEY=x\n", true),
+        ("[ x ] && LLAMA_CLOUD_API_KEY=x\n", true),
+        ("set -a && LLAMA_CLOUD_API_KEY=x && set +a\n", true),
+        (": \"${LLAMA_CLOUD_API_KEY:=x}\"\n", true),
+        (": \"${LLAMA_CLOUD_API_KEY:-x}\"\n", false),
+        // What it does is not understood.
+        ("export LLAMA_CLOUD_API_KEY+=x\n", true),
+        ("X=1 && export LLAMA_CLOUD_API_KEY=x\n", true),
+        ("f() { export LLAMA_CLOUD_API_KEY=x; }; f\n", true),
+        ("run it\n # LLAMA_CLOUD_API_KEY=x\n", false),
+        ("run it\nLLAMA_CLOUD_API_KEY=\"\" # none\n", false),
+        (
+            "run it\r\nMY_LLAMA_CLOUD_API_KEY=x\r\nLLAMA_CLOUD_API_KEY=\r\n",
+            false,
+        ),
     ] {
         assert_eq!(assigns(file.as_bytes(), KEY), assigned, "{file:?}");
     }

@@ -157,13 +157,53 @@ fn edit_whole(file: &[u8], spelled: &[Spelled<'_>], names: &[&[u8]]) -> Result<V
     }
 }
 
-/// Whether some reader may find a value for the name in the file.
+/// Whether some reader may find a value for the name in the file. Where a shell does what is not understood here, whatever
+/// looks like an assignment is one.
 #[must_use]
 pub fn assigns(file: &[u8], name: &str) -> bool {
-    readers::read(file, &[name.as_bytes()])
-        .iter()
-        .flat_map(|reading| &reading.places)
-        .any(|place| !matches!(&file[place.value.clone()], b"" | b"''" | b"\"\""))
+    let readings = readers::read(file, &[name.as_bytes()]);
+    let is_value = |value: &[u8]| !matches!(value, b"" | b"''" | b"\"\"");
+    let mut places = readings.iter().flat_map(|reading| &reading.places);
+    let is_clear = readings
+        .get(readers::SHELL)
+        .is_some_and(|shell| shell.live && shell.unsure.is_none());
+    places.any(|place| is_value(&file[place.value.clone()]))
+        || file.split(|b| *b == b'\n').any(|line| {
+            let line = line.trim_ascii();
+            let mut starts = 0..line.len();
+            !line.starts_with(b"#") && starts.any(|at| looks_assigned(line, at, name, is_clear))
+        })
+}
+
+/// Whether `NAME=…`, `NAME+=…` or `${NAME:=…}` stands there, with a value; the last alone, where all else was understood.
+fn looks_assigned(line: &[u8], at: usize, name: &str, only_default: bool) -> bool {
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let before = at.checked_sub(1).and_then(|at| line.get(at));
+    let after = line[at..].strip_prefix(name.as_bytes());
+    let Some(after) = after.filter(|_| !before.is_some_and(is_word)) else {
+        return false;
+    };
+    if only_default && before != Some(&b'{') {
+        return false;
+    }
+    let after = match after {
+        [b'+' | b':', rest @ ..] => rest,
+        _ => after,
+    };
+    let Some(value) = after.strip_prefix(b"=") else {
+        return false;
+    };
+    let rest = match value {
+        [b'\'', b'\'', rest @ ..] | [b'"', b'"', rest @ ..] => rest,
+        _ => value,
+    };
+    !matches!(
+        rest,
+        [] | [
+            b' ' | b'\t' | b'\r' | b';' | b'#' | b'&' | b'|' | b')' | b'}',
+            ..
+        ]
+    )
 }
 
 struct Spelled<'a> {

@@ -86,8 +86,18 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
                 }
                 return Step::Stops;
             }
+            Some(b'&' | b'|')
+                if (command.runs() || command.hangs)
+                    && (is_at(file, at, b"&&") || is_at(file, at, b"||")) =>
+            {
+                command.kind = Kind::Assignments;
+                command.hangs = true;
+                command.before = command.bound.len();
+                at += 2;
+                continue;
+            }
             Some(b'&' | b'|' | b'(' | b')' | b'<' | b'>') => {
-                command.fails |= !matches!(command.kind, Kind::Builtin | Kind::Takes);
+                command.fails |= !command.hangs && !command.runs();
                 at += 1;
                 continue;
             }
@@ -105,7 +115,7 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
     }
     for (name, value) in command.bound {
         scan.see(name.clone(), value);
-        if scan.depth > 0 {
+        if scan.depth > 0 || command.hangs {
             // It may not come to that.
             scan.forget(&file[name]);
         }
@@ -120,6 +130,10 @@ struct Command {
     /// The assignments in it.
     bound: Vec<(Range<usize>, Range<usize>)>,
     readonly: bool,
+    /// It comes after another, and hangs on how that one ends.
+    hangs: bool,
+    /// How many of the assignments are those of commands before it.
+    before: usize,
     fails: bool,
 }
 
@@ -133,6 +147,11 @@ enum Kind {
 }
 
 impl Command {
+    /// Whether it is no assignment.
+    fn runs(&self) -> bool {
+        matches!(self.kind, Kind::Builtin | Kind::Takes)
+    }
+
     /// Takes the word that was read, and says where it really ends.
     fn word(&mut self, scan: &mut Scan<'_>, at: usize, end: usize) -> Option<usize> {
         let file = scan.file;
@@ -168,6 +187,9 @@ impl Command {
         } else if opens(text) {
             scan.depth += 1;
             self.fails |= text == "case";
+        } else if self.hangs && text == "{" {
+            // Where that ends is not known here.
+            scan.unsure(at, false);
         } else if begins(text) || text.starts_with('$') {
             // What comes after it may be the command.
         } else if declares(text) {
@@ -175,14 +197,14 @@ impl Command {
             self.readonly = text == "readonly";
         } else {
             // Assignments before a command are the command's own.
-            self.bound.clear();
+            self.bound.truncate(self.before);
             let takes = takes(text);
             let leaves = leaves(text);
             if leaves {
                 scan.unsure(at, false);
             }
             scan.depth -= usize::from(closes(text) && scan.depth > 0);
-            self.fails |= !takes && !leaves && !is_builtin(text);
+            self.fails |= !self.hangs && !takes && !leaves && !is_builtin(text);
             self.kind = if takes { Kind::Takes } else { Kind::Builtin };
         }
         Some(end)

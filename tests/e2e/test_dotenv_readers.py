@@ -36,6 +36,7 @@ CHOICES = {
     "shell-several-on-a-line": "a shell sees two assignments: refused",
     "shell-if": "to a shell the assignment may not happen: edited in place, and again at the end",
     "shell-if-unindented": "as before",
+    "shell-and": "as before",
     "old-with-ampersands": "a shell sees half of the address and an assignment: replaced, as all others see it",
     "plus-equals": "a shell would append to our value: refused",
     "ours-inside-quotes-with-escaped-quote": "Node knows no escapes, and reads our text there: left as it is",
