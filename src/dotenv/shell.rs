@@ -93,7 +93,8 @@ pub(super) fn step(scan: &mut Scan<'_>, start: usize) -> Step {
                 command.kind = Kind::Assignments;
                 command.hangs = true;
                 command.before = command.bound.len();
-                at += 2;
+                // The line may end between.
+                at = skip(file, at + 2, |b| matches!(b, b' ' | b'\t' | b'\n'));
                 continue;
             }
             Some(b'&' | b'|' | b'(' | b')' | b'<' | b'>') => {
