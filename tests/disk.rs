@@ -588,6 +588,26 @@ fn a_login_that_may_be_undone_by_a_crash_is_one() {
     }
 }
 
+/// An answer that is on disk is kept, also where the rest of the room that was made for it can't be given back.
+#[test]
+fn an_answer_that_can_not_be_cut_to_its_length_is_kept() {
+    let setup = crate::refresh::signed_in(true);
+    let fault = "/rename:error=EIO -e inject=ftruncate:error=EIO";
+    let Some(output) = with_fault(&setup.sandbox, fault, "projects get") else {
+        return;
+    };
+    let kept = "hint: the login's new tokens are kept beside that file; mend it and try again\n";
+    assert!(output.stderr.ends_with(kept), "{}", output.stderr);
+    setup
+        .sandbox
+        .cmd("projects get -o json")
+        .any_stdout()
+        .any_stderr()
+        .run();
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
+    assert_eq!(setup.provider.script().refreshes, 1);
+}
+
 #[test]
 fn an_env_file_that_another_process_makes_meanwhile() {
     for (fault, said) in [
