@@ -40,26 +40,13 @@ REMAP        = --remap-path-prefix=$(CURDIR)=/llamactl \
                $(foreach crates,$(CURDIR)/vendor $(wildcard $(CARGO_HOME)/registry/src/*),--remap-path-prefix=$(crates)=/crates) \
                --remap-path-prefix=$(TARGET_DIR)=/target
 # RUSTFLAGS are the builder's own, kept wherever they were set.
-RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(EXTRA) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
-
-# Nothing unwinds here (a panic aborts), but the standard library could print a backtrace. With what it calls for that in
-# the binary there is one shared library less to find at each start.
-HOST         = $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
-UNWINDER     = $(if $(CARGO_BUILD_TARGET),,$(if $(filter %-linux-gnu,$(HOST)),$(if \
-               $(wildcard $(shell $(CC) -print-file-name=libgcc_eh.a)),-l static:-bundle=gcc_eh)))
-
-# The static binary: own code in the fewest bytes, the crates' as in the other build; the layout of its own script; packed
-# relocations, a thirtieth of the size, where Rust's musl reads them (1.2.4, in Rust since 1.93).
-SMALLEST     = --config 'profile.release.opt-level="z"' --config 'profile.release.package."*".opt-level="s"'
-LAYOUT       = -C link-arg=-Wl,-T,$(CURDIR)/src/static.ld \
-               $(shell $(RUSTC) --version | awk '{ split($$2, v, "."); if (v[2] >= 93) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
+RELEASE      = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAP))' $(CARGO) build --release --bin llamactl $(CARGOFLAGS)
 
 .PHONY: all binary help demo test golden check coverage e2e fuzz docs bench install uninstall static check-static check-cross vendor dist check-dist deb check-deb clean
 
 all: binary docs ## build the release binary, man pages and completions
 
 # The crates are fetched first: where they are is a part of what is passed to the compiler.
-binary: EXTRA = $(UNWINDER)
 binary:
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
 	$(RELEASE)
@@ -133,10 +120,9 @@ uninstall: ## remove what install put there
 	  $(DESTDIR)$(mandir)/man1/llamactl.1 $(DESTDIR)$(mandir)/man1/llamactl-*.1 \
 	  $(DESTDIR)$(zshcompletiondir)/_llamactl $(DESTDIR)$(fishcompletiondir)/llamactl.fish
 
-static: EXTRA = $(LAYOUT)
 static: docs ## build a binary that needs nothing of the machine it runs on (rustup target add $(STATIC))
 	@$(CARGO) fetch --quiet $(filter --locked --frozen --offline,$(CARGOFLAGS)) || :
-	$(RELEASE) --target $(STATIC) $(SMALLEST)
+	$(RELEASE) --target $(STATIC)
 	@ls -l $(TARGET_DIR)/$(STATIC)/release/llamactl
 
 check-static: static ## test that binary in a root directory that holds nothing else (needs root)

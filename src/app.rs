@@ -1,11 +1,11 @@
 //! All that a command may touch: the variables, the store, the way to servers, and the person at the terminal.
 
 use crate::clock::Clock;
-use crate::credentials::{Ask, Credentials, Given, resolve};
+use crate::credentials::{CredentialQuery, Credentials, EnvOverrides, resolve};
 use crate::error::Result;
 use crate::http::Http;
 use crate::store::{Store, StoreFile};
-use crate::terminal;
+use crate::term::prompt;
 use crate::vars::Vars;
 
 /// Handed to every command.
@@ -26,7 +26,7 @@ impl App {
     /// Failed, where they can't be read.
     pub fn profiles(&self) -> Result<Store> {
         let found = StoreFile::locate(self.vars)?.read()?;
-        terminal::warn_all(&found.warnings);
+        prompt::warn_all(&found.warnings);
         Ok(found.store)
     }
 
@@ -35,22 +35,22 @@ impl App {
     ///
     /// # Errors
     /// As [`resolve`].
-    pub fn credentials(&self, ask: &Ask) -> Result<Credentials> {
-        self.choose(ask, &Given::read(self.vars, ask)?)
+    pub fn credentials(&self, ask: &CredentialQuery) -> Result<Credentials> {
+        self.choose(ask, &EnvOverrides::read(self.vars, ask)?)
     }
 
     /// The same for commands that manage what is stored: from the profile alone.
     ///
     /// # Errors
     /// As [`resolve`].
-    pub fn stored_credentials(&self, ask: &Ask) -> Result<Credentials> {
-        self.choose(ask, &Given::of_stored(self.vars)?)
+    pub fn stored_credentials(&self, ask: &CredentialQuery) -> Result<Credentials> {
+        self.choose(ask, &EnvOverrides::of_stored(self.vars)?)
     }
 
-    fn choose(&self, ask: &Ask, given: &Given) -> Result<Credentials> {
+    fn choose(&self, ask: &CredentialQuery, given: &EnvOverrides) -> Result<Credentials> {
         let mut warnings = Vec::new();
         let outcome = resolve(ask, given, || self.profiles(), &mut warnings);
-        terminal::warn_all(&warnings);
+        prompt::warn_all(&warnings);
         outcome
     }
 
@@ -60,13 +60,12 @@ impl App {
     /// What `change` says; Failed, where the file can't be read or written.
     pub fn change_profiles<T>(&self, change: impl FnOnce(&mut Store) -> Result<T>) -> Result<T> {
         let (outcome, warnings) = StoreFile::locate(self.vars)?.update(change)?;
-        terminal::warn_all(&warnings);
+        prompt::warn_all(&warnings);
         Ok(outcome)
     }
 
     /// Whether a person can be asked.
-    #[must_use]
     pub fn is_interactive(&self) -> bool {
-        terminal::is_interactive(self.vars)
+        prompt::is_interactive(self.vars)
     }
 }

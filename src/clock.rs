@@ -10,7 +10,6 @@ pub struct Clock;
 
 impl Clock {
     /// Seconds since 1970; 0 on a machine that thinks it is earlier.
-    #[must_use]
     pub fn now(self) -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -6,12 +6,12 @@
 #[cfg(test)]
 mod tests;
 
-use crate::address::ApiUrl;
+use crate::api::client::CredentialOrigin;
 use crate::error::{Error, Result};
-use crate::http::api::Whose;
-use crate::input;
 use crate::secret::Secret;
 use crate::store::{Environment, Profile, Store};
+use crate::url::ApiUrl;
+use crate::validate;
 use crate::vars::{self, Vars};
 
 /// What to do where there are no credentials.
@@ -54,7 +54,7 @@ pub struct Shadowed {
 
 /// What a command needs, and what its line says.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ask<'a> {
+pub struct CredentialQuery<'a> {
     /// `--profile`.
     pub profile: Option<&'a str>,
     /// `--project`.
@@ -69,7 +69,7 @@ pub struct Ask<'a> {
 
 /// The variables, as they are set; what does not count is not checked.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct EnvOverrides {
     /// `LLAMA_CLOUD_API_KEY`.
     pub key: Option<String>,
     /// `LLAMA_AGENTS_PROJECT_ID`.
@@ -97,17 +97,17 @@ pub struct Credentials {
     pub shadowed: Vec<Shadowed>,
 }
 
-impl Given {
+impl EnvOverrides {
     /// Reads the variables. Where a profile is named on the line none of them counts, and one that is no text is no error.
     ///
     /// # Errors
     /// Usage, where one is not UTF-8.
-    pub fn read(vars: Vars, ask: &Ask) -> Result<Given> {
+    pub fn read(vars: Vars, ask: &CredentialQuery) -> Result<EnvOverrides> {
         let text = |name: &str| match (vars.text(name), ask.profile) {
             (Err(_), Some(_)) => Ok(None),
             (read, _) => read,
         };
-        Ok(Given {
+        Ok(EnvOverrides {
             key: text(vars::API_KEY)?,
             project: text(vars::PROJECT)?,
             base_url: text(vars::BASE_URL)?,
@@ -120,15 +120,14 @@ impl Given {
     ///
     /// # Errors
     /// Usage, where it is not UTF-8.
-    pub fn of_stored(vars: Vars) -> Result<Given> {
-        Ok(Given {
+    pub fn of_stored(vars: Vars) -> Result<EnvOverrides> {
+        Ok(EnvOverrides {
             profile: vars.text(vars::PROFILE)?,
-            ..Given::default()
+            ..EnvOverrides::default()
         })
     }
 
     /// All that are set but [`vars::USE_PROFILE`], as they can be shown.
-    #[must_use]
     pub fn shown(&self) -> Vec<Shadowed> {
         // Nobody checked it: it may hold a password.
         let address = self
@@ -161,18 +160,16 @@ impl Given {
 }
 
 impl Credentials {
-    /// Whose the key is, for messages.
-    #[must_use]
-    pub fn whose(&self) -> Whose<'_> {
+    /// CredentialOrigin the key is, for messages.
+    pub fn whose(&self) -> CredentialOrigin<'_> {
         match self.key.as_ref().map(|key| &key.source) {
-            Some(Source::Profile(name)) => Whose::Profile(name),
-            Some(Source::Variable(name)) => Whose::Variable(name),
-            _ => Whose::Given,
+            Some(Source::Profile(name)) => CredentialOrigin::Profile(name),
+            Some(Source::Variable(name)) => CredentialOrigin::Variable(name),
+            _ => CredentialOrigin::Provided,
         }
     }
 
     /// The key itself.
-    #[must_use]
     pub fn secret(&self) -> Option<&Secret> {
         self.key.as_ref().map(|key| &key.value)
     }
@@ -185,8 +182,8 @@ impl Credentials {
 /// Usage, where a variable that counts is wrong or, for a strict command, half of a pair; Auth, where there are no
 /// credentials; what `store` says where a profile is needed.
 pub fn resolve(
-    ask: &Ask,
-    given: &Given,
+    ask: &CredentialQuery,
+    given: &EnvOverrides,
     store: impl FnOnce() -> Result<Store>,
     warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
@@ -211,7 +208,7 @@ pub fn resolve(
 }
 
 /// The variables that are set and did not count.
-fn unused_variables(given: &Given, credentials: &Credentials) -> Vec<Shadowed> {
+fn unused_variables(given: &EnvOverrides, credentials: &Credentials) -> Vec<Shadowed> {
     let used = [
         Some(&credentials.server.source),
         credentials.key.as_ref().map(|key| &key.source),
@@ -258,14 +255,14 @@ pub fn stored_profile<'e>(
 }
 
 fn from_variables(
-    ask: &Ask,
-    given: &Given,
+    ask: &CredentialQuery,
+    given: &EnvOverrides,
     key: &str,
     store: impl FnOnce() -> Result<Store>,
     warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
     let wrong = |name: &str, why: &str| Error::usage(format!("the variable {name} {why}"));
-    let key = input::api_key(key).map_err(|why| wrong(vars::API_KEY, why))?;
+    let key = validate::api_key(key).map_err(|why| wrong(vars::API_KEY, why))?;
     let server = match &given.base_url {
         Some(text) => Sourced {
             value: ApiUrl::parse(text).map_err(|why| wrong(vars::BASE_URL, why))?,
@@ -282,7 +279,7 @@ fn from_variables(
             source: Source::Flag("--project"),
         }),
         (None, Some(text)) => Some(Sourced {
-            value: input::id(text).map_err(|why| wrong(vars::PROJECT, why))?,
+            value: validate::id(text).map_err(|why| wrong(vars::PROJECT, why))?,
             source: Source::Variable(vars::PROJECT),
         }),
         (None, None) => None,
@@ -303,7 +300,7 @@ fn from_variables(
         warnings.push(format!(
             "{} is used, not the profile '{}'; set {}=1 to use the profile",
             vars::API_KEY,
-            crate::output::plain(&profile.name),
+            crate::sanitize::sanitize(&profile.name),
             vars::USE_PROFILE
         ));
     }
@@ -320,7 +317,11 @@ fn from_variables(
 }
 
 /// What to say of variables that do not count because others are missing.
-fn incomplete(ask: &Ask, given: &Given, warnings: &mut Vec<String>) -> Result<()> {
+fn incomplete(
+    ask: &CredentialQuery,
+    given: &EnvOverrides,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
     let half = match (&given.key, &given.project) {
         (Some(_), None) => Some((vars::API_KEY, vars::PROJECT)),
         (None, Some(_)) => Some((vars::PROJECT, vars::API_KEY)),
@@ -347,7 +348,7 @@ fn incomplete(ask: &Ask, given: &Given, warnings: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
-fn from_profile(ask: &Ask, given: &Given, store: &Store) -> Result<Credentials> {
+fn from_profile(ask: &CredentialQuery, given: &EnvOverrides, store: &Store) -> Result<Credentials> {
     let env = store.current();
     let flag_project = ask.project.map(|id| Sourced {
         value: id.to_string(),
@@ -377,7 +378,7 @@ fn from_profile(ask: &Ask, given: &Given, store: &Store) -> Result<Credentials> 
     if env.requires_auth && !has_enough {
         return Err(Error::auth(format!(
             "the profile '{}' has no API key, and {} asks for one",
-            crate::output::plain(&profile.name),
+            crate::sanitize::sanitize(&profile.name),
             env.api_url
         ))
         .hint(SIGN_IN));

@@ -24,7 +24,6 @@ pub enum Kind {
 
 impl Kind {
     /// The exit code of the process.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Failed => 1,
@@ -101,7 +100,6 @@ impl Error {
     }
 
     /// Says what to do now, in place of any earlier hint.
-    #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -121,7 +119,6 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// What the operating system says about an IO error, without Rust's "(os error N)".
-#[must_use]
 pub fn os_reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
@@ -131,7 +128,6 @@ pub fn os_reason(error: &std::io::Error) -> String {
 }
 
 /// A warning: a file has its new content, and may have its old one again.
-#[must_use]
 pub fn unsynced(file: &str, error: &std::io::Error) -> String {
     format!(
         "{file} is written, but a crash of the system may undo that: {}",

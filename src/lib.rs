@@ -6,33 +6,27 @@
 //! `terminal` (the person), `output` (data). The library exists for the program and its tests; it promises no stable
 //! interface.
 
-pub mod address;
+pub mod api;
 pub mod app;
-pub mod arena;
-pub mod atomic;
-pub mod browser;
 pub mod cli;
 pub mod clock;
 mod commands;
 pub mod credentials;
 pub mod dotenv;
-pub mod env_file;
 pub mod error;
+pub mod fs;
 pub mod http;
-pub mod input;
-pub mod json;
-pub mod lock;
+pub mod import;
+pub mod login;
 pub mod oidc;
-pub mod output;
-pub mod python_profiles;
-pub mod quote;
+pub mod sanitize;
 pub mod secret;
-pub mod session;
-pub mod signals;
-pub mod signout;
+pub mod shell_quote;
 pub mod store;
-pub mod terminal;
+pub mod term;
 pub mod timestamp;
+pub mod url;
+pub mod validate;
 pub mod vars;
 
 use std::ffi::OsString;
@@ -40,6 +34,7 @@ use std::ffi::OsString;
 use cli::parse::{Parsed, parse};
 use cli::spec::OptId;
 use error::{Kind, Result};
+use term::{output, prompt};
 
 // A constant can't stand in `concat!`.
 macro_rules! compatible_with {
@@ -66,9 +61,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             if error.kind == Kind::Interrupted {
-                terminal::say("");
+                prompt::say("");
             }
-            terminal::say(&error.to_string());
+            prompt::say(&error.to_string());
             error.kind.exit_code()
         }
     }

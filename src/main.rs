@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-#[global_allocator]
-static MEMORY: llamactl::arena::Arena = llamactl::arena::Arena;
-
 fn main() -> ExitCode {
     ExitCode::from(llamactl::run(std::env::args_os().skip(1)))
 }

@@ -11,19 +11,16 @@ pub struct Secret(String);
 
 impl Secret {
     /// Takes a text that must not be shown from here on.
-    #[must_use]
     pub fn new(text: String) -> Self {
         Secret(text)
     }
 
     /// The text itself.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// The first six and the last four characters around `****`, and less of a short key: at most half of it is shown.
-    #[must_use]
     pub fn masked(&self) -> String {
         let text: Vec<char> = self.0.chars().collect();
         let shown = (text.len() / 2).min(10);

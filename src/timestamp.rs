@@ -12,7 +12,6 @@ pub struct Instant {
 
 impl Instant {
     /// Reads `2026-01-02T03:04:05`, with a fraction of the second and a zone or without; no zone means UTC.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Instant> {
         let (calendar, rest) = text.trim().split_once(['T', 't', ' '])?;
         let [year, month, day] = numbers(calendar, '-', [4, 2, 2])?;

@@ -26,13 +26,11 @@ pub struct Vars;
 
 impl Vars {
     /// The variable's bytes; `None` where it is unset or empty.
-    #[must_use]
     pub fn raw(self, name: &str) -> Option<OsString> {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }
 
     /// The variable as a path.
-    #[must_use]
     pub fn path(self, name: &str) -> Option<PathBuf> {
         self.raw(name).map(PathBuf::from)
     }

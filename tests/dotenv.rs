@@ -3,7 +3,7 @@
 //! The file around it (modes, links, rights, races) is tested in `env_file.rs`, the readers of other makers in
 //! `tests/e2e`.
 
-use llamactl::dotenv::{Binding, Refusal, assigns, edit, spell};
+use llamactl::dotenv::{Binding, EditError, assigns, edit, spell};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -43,8 +43,8 @@ fn corpus() {
                 }
                 out
             }
-            Err(Refusal::OpenQuote { line }) => format!("open-quote {line}\n").into_bytes(),
-            Err(Refusal::Disputed { line }) => format!("disputed {line}\n").into_bytes(),
+            Err(EditError::OpenQuote { line }) => format!("open-quote {line}\n").into_bytes(),
+            Err(EditError::Disputed { line }) => format!("disputed {line}\n").into_bytes(),
             Err(other) => panic!("{}: {other:?}", case.display()),
         };
         let ((Ok(want), Err(_)) | (Err(_), Ok(want))) = (file("out"), file("refused")) else {
@@ -111,10 +111,13 @@ fn a_value_without_a_spelling_and_a_name_that_is_none() {
     let refused = |name, value| edit(b"A=1\n", &[Binding { name, value }]);
     assert_eq!(
         refused(KEY, "a\\"),
-        Err(Refusal::Value { name: KEY.into() })
+        Err(EditError::Value { name: KEY.into() })
     );
     for name in ["", "1A", "A B", "A=", "é", "A-B"] {
-        assert_eq!(refused(name, "x"), Err(Refusal::Name { name: name.into() }));
+        assert_eq!(
+            refused(name, "x"),
+            Err(EditError::Name { name: name.into() })
+        );
     }
 }
 
@@ -316,7 +319,7 @@ proptest! {
                 prop_assert_eq!(again.as_deref(), Ok(out.as_bytes()));
             }
             // Readers that see the pieces otherwise than they were meant.
-            Err(Refusal::Disputed { .. } | Refusal::OpenQuote { .. }) => {}
+            Err(EditError::Disputed { .. } | EditError::OpenQuote { .. }) => {}
             Err(other) => prop_assert!(false, "{:?}", other),
         }
     }

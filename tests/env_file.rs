@@ -3,9 +3,9 @@
 //! What needs another user, other variables or a kill runs in a child: this test binary again, see `helper`.
 #![cfg(unix)]
 
-use llamactl::atomic::{self, Staged};
 use llamactl::dotenv::Binding;
-use llamactl::env_file::{self, Outcome};
+use llamactl::dotenv::file::{self as env_file, Outcome};
+use llamactl::fs::atomic::{self, Staged};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;

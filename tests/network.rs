@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::secrets::KEY;
 use crate::support::stub::Expectation;
-use crate::support::tls::{Authority, Flaw};
+use crate::support::tls::{Authority, IdTokenError};
 use crate::support::{
     Closed, ControlPlane, Gate, Output, Reply, Run, STORE, Sandbox, Server, Stub, World,
     environment, get, parallel, request, store,
@@ -318,7 +318,7 @@ fn a_redirect_to_another_host_is_no_address_to_store() {
 fn no_redirect_leads_from_https_to_http() {
     let plain = Stub::new();
     let authority = Authority::new();
-    let stub = Stub::tls(authority.server_config(Flaw::None));
+    let stub = Stub::tls(authority.server_config(IdTokenError::None));
     let target = plain.url() + VERSION;
     stub.expect(get(VERSION).reply(Reply::redirect(302, &target)));
     let sandbox = Sandbox::new().env("SSL_CERT_FILE", "ca.pem");
@@ -515,7 +515,7 @@ fn a_proxy_that_fails_is_named() {
 #[test]
 fn a_proxy_s_own_certificate_counts_too() {
     let authority = Authority::new();
-    let proxy = Stub::tls(authority.server_config(Flaw::Expired));
+    let proxy = Stub::tls(authority.server_config(IdTokenError::Expired));
     let sandbox = Sandbox::new().signed_in(FAR);
     sandbox.knows_as("PROXY", &proxy);
     sandbox.write("ca.pem", authority.pem());
@@ -604,7 +604,7 @@ fn a_proxy_that_can_t_be_understood_is_an_error_and_never_ignored() {
 }
 
 /// A server with a certificate, and what a run says with those variables.
-fn trusted(flaw: Flaw, named: &str, set: impl Fn(&Sandbox, &Authority)) -> (Sandbox, Stub) {
+fn trusted(flaw: IdTokenError, named: &str, set: impl Fn(&Sandbox, &Authority)) -> (Sandbox, Stub) {
     let authority = Authority::new();
     let stub = Stub::tls(authority.server_config(flaw));
     let url = stub.url().replace("127.0.0.1", named);
@@ -642,10 +642,10 @@ fn a_private_authority_is_believed_where_it_is_named() {
     };
     for named in ["127.0.0.1", "localhost"] {
         for (flaw, set) in [
-            (Flaw::None, &file as &dyn Fn(&Sandbox, &Authority)),
-            (Flaw::None, &bundle),
-            (Flaw::None, &directory),
-            (Flaw::None, &both),
+            (IdTokenError::None, &file as &dyn Fn(&Sandbox, &Authority)),
+            (IdTokenError::None, &bundle),
+            (IdTokenError::None, &directory),
+            (IdTokenError::None, &both),
         ] {
             let (sandbox, stub) = trusted(flaw, named, set);
             stub.expect(get(PROJECTS).bearer(KEY).json(200, EMPTY).times(2));
@@ -660,10 +660,13 @@ fn a_private_authority_is_believed_where_it_is_named() {
 fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
     let hint = "a private authority's certificate goes into SSL_CERT_FILE";
     for (flaw, why) in [
-        (Flaw::Expired, "its certificate has expired"),
-        (Flaw::WrongName, "its certificate is for another name"),
+        (IdTokenError::Expired, "its certificate has expired"),
         (
-            Flaw::SelfSigned,
+            IdTokenError::WrongName,
+            "its certificate is for another name",
+        ),
+        (
+            IdTokenError::SelfSigned,
             "its certificate is from an unknown issuer",
         ),
     ] {
@@ -690,7 +693,7 @@ fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
     }
     // Nobody named it: the system's store knows nothing of it, or there is none.
     for native in ["-v", "--native-tls"] {
-        let (sandbox, stub) = trusted(Flaw::None, "127.0.0.1", |_, _| {});
+        let (sandbox, stub) = trusted(IdTokenError::None, "127.0.0.1", |_, _| {});
         list(&sandbox)
             .arg(native)
             .code(3)
@@ -703,7 +706,7 @@ fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
 #[test]
 fn certificates_that_can_t_be_used_are_named() {
     let check = |name: &'static str, value: &'static str, why: &str| {
-        let (sandbox, stub) = trusted(Flaw::None, "127.0.0.1", |sandbox, _| {
+        let (sandbox, stub) = trusted(IdTokenError::None, "127.0.0.1", |sandbox, _| {
             sandbox.write("text.pem", "no certificate");
             sandbox.write("empty.pem", "");
             fs::create_dir(sandbox.cwd().join("empty")).expect("a directory");
@@ -762,7 +765,7 @@ fn https_to_what_does_not_speak_it() {
 fn https_goes_through_a_proxy_too() {
     // A certificate for elsewhere.example, which is where the proxy leads from.
     let authority = Authority::new();
-    let target = Stub::tls(authority.server_config(Flaw::WrongName));
+    let target = Stub::tls(authority.server_config(IdTokenError::WrongName));
     target.expect(get(PROJECTS).bearer(KEY).json(200, EMPTY));
     let proxy = Stub::new();
     let connect = request("CONNECT", "elsewhere.example:443");

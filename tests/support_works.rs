@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::secrets::{KEY, OTHER_KEY, key_like};
-use crate::support::tls::{Authority, Flaw};
+use crate::support::tls::{Authority, IdTokenError};
 use crate::support::{
     ControlPlane, Exit, Gate, Reply, Run, Sandbox, Server, Stub, World, get, parallel, post,
 };
@@ -361,10 +361,10 @@ fn certificates_are_as_wrong_as_they_should_be() {
     let authority = Authority::new();
     let pem = authority.pem();
     for (flaw, reason) in [
-        (Flaw::None, ""),
-        (Flaw::Expired, "Expired"),
-        (Flaw::WrongName, "NotValidForName"),
-        (Flaw::SelfSigned, "UnknownIssuer"),
+        (IdTokenError::None, ""),
+        (IdTokenError::Expired, "Expired"),
+        (IdTokenError::WrongName, "NotValidForName"),
+        (IdTokenError::SelfSigned, "UnknownIssuer"),
     ] {
         let server = Server::start_tls(authority.server_config(flaw), |_| Reply::json(200, "{}"));
         let roots = ureq::tls::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
@@ -382,7 +382,7 @@ fn certificates_are_as_wrong_as_they_should_be() {
             .get(server.url())
             .call();
         match answer {
-            Ok(_) => assert_eq!(flaw, Flaw::None),
+            Ok(_) => assert_eq!(flaw, IdTokenError::None),
             Err(error) => assert!(
                 !reason.is_empty() && format!("{error:?}").contains(reason),
                 "{flaw:?}: {error:?}"

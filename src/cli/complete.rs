@@ -24,13 +24,11 @@ impl Shell {
     pub const ALL: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
     /// The shell of that name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Shell> {
         Shell::ALL.into_iter().find(|shell| shell.name() == name)
     }
 
     /// What it is called.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Shell::Bash => "bash",
@@ -40,7 +38,6 @@ impl Shell {
     }
 
     /// What the script's file is called among those of other programs for all shells.
-    #[must_use]
     pub fn file_name(self) -> &'static str {
         match self {
             Shell::Bash => "llamactl.bash",
@@ -50,7 +47,6 @@ impl Shell {
     }
 
     /// The script.
-    #[must_use]
     pub fn script(self) -> String {
         match self {
             Shell::Bash => bash(),
@@ -106,9 +102,7 @@ fn aliases() -> Vec<(String, &'static str, &'static str)> {
 fn spellings(opt: &Opt, all: bool) -> Vec<String> {
     let short = opt.short.map(|letter| format!("-{letter}"));
     let hidden = if all { opt.aliases } else { &[] };
-    let long = [opt.long.as_str()]
-        .into_iter()
-        .chain(hidden.iter().copied());
+    let long = [opt.long].into_iter().chain(hidden.iter().copied());
     short
         .into_iter()
         .chain(long.map(|name| format!("--{name}")))
@@ -265,7 +259,7 @@ fn fish() -> String {
             .flat_map(|opt| {
                 spellings(opt, false)
                     .into_iter()
-                    .map(|name| (name, opt.about.as_str()))
+                    .map(|name| (name, opt.about))
             })
             .collect();
         fish_list(&mut options, &row.words, &shown);

@@ -7,7 +7,6 @@ use super::spec::{self, Arg, Command, Node, Opt};
 const WIDTH: usize = 80;
 
 /// The help page of the last row of `path`.
-#[must_use]
 pub fn page(path: &[&Command]) -> String {
     let Some(here) = path.last() else {
         return String::new();
@@ -29,12 +28,12 @@ pub fn page(path: &[&Command]) -> String {
             section(
                 &mut out,
                 "Arguments",
-                args.iter().map(|a| (a.name.to_string(), a.about.as_str())),
+                args.iter().map(|a| (a.name.to_string(), a.about)),
             );
             section(
                 &mut out,
                 "Options",
-                options.iter().map(|opt| (label(opt), opt.about.as_str())),
+                options.iter().map(|opt| (label(opt), opt.about)),
             );
         }
     }
@@ -47,7 +46,7 @@ pub fn page(path: &[&Command]) -> String {
     section(
         &mut out,
         "Options of every command",
-        everywhere.map(|opt| (label(opt), opt.about.as_str())),
+        everywhere.map(|opt| (label(opt), opt.about)),
     );
     if let Node::Leaf { examples, .. } = here.node {
         out.push_str("\nExamples:\n");
@@ -67,7 +66,6 @@ pub fn page(path: &[&Command]) -> String {
 }
 
 /// The usage line of the last row of `path`, without "Usage:".
-#[must_use]
 pub fn usage(path: &[&Command]) -> String {
     let mut out: String = path.iter().map(|c| c.name).collect::<Vec<_>>().join(" ");
     match path.last().map(|here| &here.node) {

@@ -17,7 +17,6 @@ pub struct Edition {
 }
 
 /// Every page: its file name and its text.
-#[must_use]
 pub fn pages(edition: &Edition) -> Vec<(String, String)> {
     let mut out = Vec::new();
     collect(&mut vec![&spec::PROGRAM], edition, &mut out);
@@ -73,8 +72,8 @@ fn synopsis(out: &mut String, path: &[&Command]) {
     }
     for arg in here.args() {
         let _ = match arg.required {
-            true => writeln!(out, ".I {}", literal(&arg.name)),
-            false => writeln!(out, "[\\fI{}\\fP]", literal(&arg.name)),
+            true => writeln!(out, ".I {}", literal(arg.name)),
+            false => writeln!(out, "[\\fI{}\\fP]", literal(arg.name)),
         };
     }
     for opt in here.options() {
@@ -120,7 +119,7 @@ fn options(out: &mut String, path: &[&Command]) {
     let here = path[path.len() - 1];
     out.push_str(".SH OPTIONS\n");
     for arg in here.args() {
-        let _ = writeln!(out, ".TP\n\\fI{}\\fP", literal(&arg.name));
+        let _ = writeln!(out, ".TP\n\\fI{}\\fP", literal(arg.name));
         text(out, &format!("{}.", arg.about));
     }
     let top = if path.len() == 1 {
@@ -178,8 +177,8 @@ fn examples(out: &mut String, here: &'static Command) {
     gather(here, &mut all);
     out.push_str(".SH EXAMPLES\n");
     for example in all {
-        let _ = writeln!(out, ".TP\n.B {}", literal(&example.line));
-        text(out, &format!("{}.", upper_first(&example.says)));
+        let _ = writeln!(out, ".TP\n.B {}", literal(example.line));
+        text(out, &format!("{}.", upper_first(example.says)));
     }
 }
 
@@ -225,10 +224,10 @@ fn see_also(out: &mut String, path: &[&'static Command]) {
 fn spelling(opt: &Opt) -> String {
     let name = match opt.short {
         Some(letter) => format!("\\fB\\-{letter}\\fP"),
-        None => format!("\\fB\\-\\-{}\\fP", literal(&opt.long)),
+        None => format!("\\fB\\-\\-{}\\fP", literal(opt.long)),
     };
     match opt.value {
-        Some((value, _)) => format!("{name} \\fI{}\\fP", literal(&value)),
+        Some((value, _)) => format!("{name} \\fI{}\\fP", literal(value)),
         None => name,
     }
 }

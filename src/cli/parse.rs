@@ -32,37 +32,31 @@ pub struct Invocation {
 
 impl Invocation {
     /// Whether a switch was given.
-    #[must_use]
     pub fn has(&self, id: OptId) -> bool {
         self.options.iter().any(|(given, _)| *given == id)
     }
 
     /// The value of an option; the last one counts.
-    #[must_use]
     pub fn text(&self, id: OptId) -> Option<&str> {
         self.raw(id).and_then(OsStr::to_str)
     }
 
     /// The value of an option that takes a path.
-    #[must_use]
     pub fn path(&self, id: OptId) -> Option<&Path> {
         self.raw(id).map(Path::new)
     }
 
     /// The value of an option that takes a number.
-    #[must_use]
     pub fn number(&self, id: OptId) -> Option<u32> {
         self.text(id).and_then(|text| text.parse().ok())
     }
 
     /// All positional arguments, as they stood.
-    #[must_use]
     pub fn args(&self) -> &[OsString] {
         &self.args
     }
 
     /// The positional argument at `index`.
-    #[must_use]
     pub fn arg(&self, index: usize) -> Option<&str> {
         self.args.get(index).and_then(|arg| arg.to_str())
     }
@@ -163,7 +157,6 @@ fn last(path: &[&'static Command]) -> &'static Command {
 }
 
 /// The words of a path through the table, as typed in full.
-#[must_use]
 pub fn words(path: &[&Command]) -> String {
     path.iter()
         .map(|command| command.name)
@@ -201,7 +194,7 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
     }
     if let Some(moved) = moved.iter().find(|moved| moved.name == word) {
         let said = format!("no command '{} {word}' in this build", words(path));
-        return Err(Error::usage(said).hint(moved.hint.as_str()));
+        return Err(Error::usage(said).hint(moved.hint));
     }
     if path.len() == 1 && !word.is_empty() {
         let starting: Vec<&'static Command> = commands
@@ -264,7 +257,7 @@ fn unknown_option(path: &[&'static Command], name: &str) -> Error {
         return see_help(Error::usage("unknown option"), path);
     }
     let error = Error::usage(format!("unknown option '--{name}' of `{}`", words(path)));
-    match nearest(name, offered(path).map(|opt| opt.long.as_str())) {
+    match nearest(name, offered(path).map(|opt| opt.long)) {
         Some(near) => error.hint(format!("did you mean `--{near}`?")),
         None => see_help(error, path),
     }
@@ -372,7 +365,6 @@ fn check_argument(
 }
 
 /// `a, b or c`.
-#[must_use]
 pub fn one_of(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -382,7 +374,6 @@ pub fn one_of(words: &[&str]) -> String {
 }
 
 /// The candidate that `word` is most likely a typo of.
-#[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
@@ -447,7 +438,7 @@ mod tests {
                 words(path)
             );
             let mut longs: Vec<&str> = offered(path)
-                .flat_map(|opt| opt.aliases.iter().copied().chain([opt.long.as_str()]))
+                .flat_map(|opt| opt.aliases.iter().copied().chain([opt.long]))
                 .collect();
             let mut shorts: Vec<char> = offered(path).filter_map(|opt| opt.short).collect();
             let mut names: Vec<&str> = here
@@ -460,7 +451,7 @@ mod tests {
                 assert!(names.contains(name), "{alias} stands for nothing");
             }
             if let Node::Group { moved, .. } = here.node {
-                names.extend(moved.iter().map(|moved| moved.name.as_str()));
+                names.extend(moved.iter().map(|moved| moved.name));
             }
             for (what, count) in [
                 ("options", unique(&mut longs)),

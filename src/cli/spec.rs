@@ -110,100 +110,44 @@ pub enum Node {
     },
 }
 
-/// A text of at most `N` bytes that stands in its row. A `&str` would be a pointer, and whatever loads a program sets all
-/// pointers of its data right before it begins: hundreds of them here took longer than what a short command does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Text<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> Text<N> {
-    const fn new(text: &str) -> Text<N> {
-        let mut bytes = [0; N];
-        let mut len = 0;
-        // A text that is too long does not compile.
-        while len < text.len() {
-            bytes[len] = text.as_bytes()[len];
-            len += 1;
-        }
-        Text { bytes, len }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-impl<const N: usize> std::ops::Deref for Text<N> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl<const N: usize> PartialEq<&str> for Text<N> {
-    fn eq(&self, text: &&str) -> bool {
-        self.bytes.get(..self.len) == Some(text.as_bytes())
-    }
-}
-
-impl<const N: usize> std::fmt::Display for Text<N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self)
-    }
-}
-
-impl<const N: usize> std::fmt::Debug for Text<N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
 /// A word that once was a command.
 #[derive(Debug)]
 pub struct Moved {
     /// The old word.
-    pub name: Text<24>,
+    pub name: &'static str,
     /// What became of it, as a hint.
-    pub hint: Text<128>,
+    pub hint: &'static str,
 }
 
-const fn moved(name: &str, hint: &str) -> Moved {
-    Moved {
-        name: Text::new(name),
-        hint: Text::new(hint),
-    }
+const fn moved(name: &'static str, hint: &'static str) -> Moved {
+    Moved { name, hint }
 }
 
 /// A positional argument.
 #[derive(Debug)]
 pub struct Arg {
     /// As shown in the usage line.
-    pub name: Text<16>,
+    pub name: &'static str,
     /// Whether the command can't run without it.
     pub required: bool,
     /// One line, no full stop.
-    pub about: Text<64>,
+    pub about: &'static str,
     /// What it may be.
     pub value: Value,
 }
 
-const fn required(name: &str, value: Value, about: &str) -> Arg {
+const fn required(name: &'static str, value: Value, about: &'static str) -> Arg {
     Arg {
         required: true,
         ..optional(name, value, about)
     }
 }
 
-const fn optional(name: &str, value: Value, about: &str) -> Arg {
+const fn optional(name: &'static str, value: Value, about: &'static str) -> Arg {
     Arg {
-        name: Text::new(name),
+        name,
         required: false,
-        about: Text::new(about),
+        about,
         value,
     }
 }
@@ -275,15 +219,15 @@ pub struct Opt {
     /// How a command asks for it.
     pub id: OptId,
     /// Without the dashes.
-    pub long: Text<24>,
+    pub long: &'static str,
     /// Without the dash.
     pub short: Option<char>,
     /// Other long names accepted in its place; not shown.
     pub aliases: &'static [&'static str],
     /// The name of its value as shown, and what it may be; none for a switch.
-    pub value: Option<(Text<8>, Value)>,
+    pub value: Option<(&'static str, Value)>,
     /// One line, no full stop.
-    pub about: Text<96>,
+    pub about: &'static str,
 }
 
 /// What a value may be: checked by the parser where it can be, offered by completion.
@@ -309,32 +253,35 @@ pub enum Value {
 #[derive(Debug)]
 pub struct Example {
     /// As typed.
-    pub line: Text<80>,
+    pub line: &'static str,
     /// What it is good for.
-    pub says: Text<64>,
+    pub says: &'static str,
 }
 
-const fn example(line: &str, says: &str) -> Example {
-    Example {
-        line: Text::new(line),
-        says: Text::new(says),
-    }
+const fn example(line: &'static str, says: &'static str) -> Example {
+    Example { line, says }
 }
 
-const fn switch(id: OptId, long: &str, about: &str) -> Opt {
+const fn switch(id: OptId, long: &'static str, about: &'static str) -> Opt {
     Opt {
         id,
-        long: Text::new(long),
+        long,
         short: None,
         aliases: &[],
         value: None,
-        about: Text::new(about),
+        about,
     }
 }
 
-const fn valued(id: OptId, long: &str, name: &str, value: Value, about: &str) -> Opt {
+const fn valued(
+    id: OptId,
+    long: &'static str,
+    name: &'static str,
+    value: Value,
+    about: &'static str,
+) -> Opt {
     Opt {
-        value: Some((Text::new(name), value)),
+        value: Some((name, value)),
         ..switch(id, long, about)
     }
 }
@@ -418,7 +365,7 @@ const NAME: Opt = valued(
     "Call the profile NAME instead of a name made from the key",
 );
 const LOGIN_NAME: Opt = Opt {
-    about: Text::new("Call the profile NAME instead of the user's e-mail address"),
+    about: "Call the profile NAME instead of the user's e-mail address",
     ..NAME
 };
 const NO_BROWSER: Opt = switch(
@@ -439,7 +386,7 @@ const ORG: Opt = valued(
     "Only projects of this organization",
 );
 const LOGIN_ORG: Opt = Opt {
-    about: Text::new("Choose among the projects of this organization"),
+    about: "Choose among the projects of this organization",
     ..ORG
 };
 const FORMATS: &[&str] = &["text", "json", "yaml"];
@@ -1294,7 +1241,6 @@ pub const FILES: &[File] = &[
 
 impl Command {
     /// Whether help, man pages and completions pass over it.
-    #[must_use]
     pub fn is_hidden(&self) -> bool {
         matches!(self.node, Node::Leaf { id, .. } if HIDDEN.contains(&id))
     }
@@ -1307,7 +1253,6 @@ impl Command {
     }
 
     /// The rows below a group; none below a command.
-    #[must_use]
     pub fn commands(&self) -> &'static [Command] {
         match self.node {
             Node::Group { commands, .. } => commands,
@@ -1316,7 +1261,6 @@ impl Command {
     }
 
     /// The other words for the commands below it, with their names.
-    #[must_use]
     pub fn aliases(&self) -> &'static [(&'static str, &'static str)] {
         match self.node {
             Node::Group { aliases, .. } => aliases,
@@ -1325,7 +1269,6 @@ impl Command {
     }
 
     /// The options of its own; a group has none.
-    #[must_use]
     pub fn options(&self) -> &'static [&'static Opt] {
         match self.node {
             Node::Group { .. } => &[],
@@ -1334,7 +1277,6 @@ impl Command {
     }
 
     /// Its positional arguments; a group has none.
-    #[must_use]
     pub fn args(&self) -> &'static [Arg] {
         match self.node {
             Node::Group { .. } => &[],

@@ -3,7 +3,8 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::error::Result;
-use crate::output::{self, Doc, Format, plain};
+use crate::sanitize::sanitize;
+use crate::term::output::{self, Doc, Format};
 
 /// What the line says.
 pub struct Args {
@@ -18,7 +19,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let env = app.profiles()?.into_current();
     let profile = env.current();
@@ -47,7 +47,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     output::data(&format!(
         "environment:  {}\nprofile:      {}\nproject:      {}\n",
         env.api_url,
-        plain(name.unwrap_or("(none)")),
-        plain(&project)
+        sanitize(name.unwrap_or("(none)")),
+        sanitize(&project)
     ))
 }

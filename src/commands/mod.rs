@@ -1,11 +1,8 @@
 //! What each command does: one file each. No command calls another; what two share is in a room of its own.
-//!
-//! Each `run` is kept apart (`inline(never)`): in one piece with all others, the shortest command would bring the longest
-//! into memory.
-
 mod auth {
     pub mod exec;
     pub mod export;
+    pub mod exported;
     pub mod get;
     pub mod import;
     pub mod inject;
@@ -17,14 +14,13 @@ mod auth {
     pub mod token;
     pub mod r#use;
 }
-mod choice;
 mod completion;
 mod config;
 mod deployments;
 mod environments;
-mod handover;
 mod organizations;
 mod projects;
+mod select;
 
 use crate::app::App;
 use crate::cli::complete::Shell;

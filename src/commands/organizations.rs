@@ -1,13 +1,13 @@
 //! `organizations get`: lists the organizations that the credentials can see.
 
+use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::Ask;
+use crate::credentials::CredentialQuery;
 use crate::error::Result;
-use crate::output::{self, Doc, Format, yes_no};
-use crate::session::Session;
-use crate::terminal;
+use crate::term::output::{self, Doc, Format, yes_no};
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -24,11 +24,10 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let ask = Ask {
+    let ask = CredentialQuery {
         profile: args.profile.as_deref(),
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     let mut session = Session::new(app.credentials(&ask)?);
     // What clippy would have in its place does not compile: the method is not general enough in its lifetimes.
@@ -53,8 +52,8 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     match (&found, organizations.is_empty()) {
-        (None, _) => terminal::warn("this server does not support organizations"),
-        (Some(_), true) => terminal::say("no organizations"),
+        (None, _) => prompt::warn("this server does not support organizations"),
+        (Some(_), true) => prompt::say("no organizations"),
         (Some(_), false) => {
             let rows: Vec<[String; 4]> = organizations
                 .iter()

@@ -27,7 +27,7 @@ enum Need {
     /// `deployments delete`, `rollback`.
     ProjectAndCare,
     /// `auth exec`, `export`.
-    Handover,
+    ExportedCredentials,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +66,15 @@ fn store(kept: Kept) -> Result<Store> {
 }
 
 fn decide(case: &Case) -> Outcome {
-    let ask = Ask {
+    let ask = CredentialQuery {
         profile: case.flag_profile,
         project: case.flag_project,
         needs_project: case.need != Need::NoProject,
-        needs_key: case.need == Need::Handover,
-        strict: matches!(case.need, Need::ProjectAndCare | Need::Handover),
+        needs_key: case.need == Need::ExportedCredentials,
+        strict: matches!(case.need, Need::ProjectAndCare | Need::ExportedCredentials),
     };
     let owned = |text: Option<&str>| text.map(str::to_string);
-    let given = Given {
+    let given = EnvOverrides {
         key: owned(case.key),
         project: owned(case.project),
         base_url: owned(case.base_url),
@@ -145,7 +145,7 @@ fn oracle(case: &Case) -> Outcome {
 
     // With half of the pair, delete and rollback, exec and export refuse rather than fall back on a profile.
     if key.is_some() != project.is_some() {
-        if matches!(case.need, Need::ProjectAndCare | Need::Handover) {
+        if matches!(case.need, Need::ProjectAndCare | Need::ExportedCredentials) {
             return (Err(Kind::Usage), warnings);
         }
         // Else the stored profile is used, and stderr says which half is missing.
@@ -206,7 +206,7 @@ fn all_cases() -> Vec<Case> {
         Need::NoProject,
         Need::Project,
         Need::ProjectAndCare,
-        Need::Handover,
+        Need::ExportedCredentials,
     ];
     let kept = [
         Kept::Nothing,
@@ -264,12 +264,12 @@ fn every_combination_is_decided_as_the_contract_says() {
     }
 }
 
-fn given(pairs: &[(&str, &str)]) -> Given {
+fn given(pairs: &[(&str, &str)]) -> EnvOverrides {
     let value = |name: &str| {
         let found = pairs.iter().find(|(n, _)| *n == name);
         found.map(|(_, value)| (*value).to_string())
     };
-    Given {
+    EnvOverrides {
         key: value("key"),
         project: value("project"),
         base_url: value("base_url"),
@@ -278,7 +278,7 @@ fn given(pairs: &[(&str, &str)]) -> Given {
     }
 }
 
-fn message(ask: &Ask, given: &Given, store: Store) -> String {
+fn message(ask: &CredentialQuery, given: &EnvOverrides, store: Store) -> String {
     let mut warnings = Vec::new();
     match resolve(ask, given, || Ok(store), &mut warnings) {
         Ok(_) => "fine".to_string(),
@@ -327,12 +327,12 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         ),
     ] {
         let given = wrong(name, value);
-        let plain = Ask {
+        let plain = CredentialQuery {
             needs_project: true,
-            ..Ask::default()
+            ..CredentialQuery::default()
         };
         assert_eq!(message(&plain, &given, Store::default()), said);
-        let explicit = Ask {
+        let explicit = CredentialQuery {
             profile: Some("work"),
             ..plain
         };
@@ -340,7 +340,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
             message(&explicit, &given, store(Kept::WorkIsCurrent).unwrap()),
             "fine"
         );
-        let opted_out = Given {
+        let opted_out = EnvOverrides {
             use_profile: Some("YES".into()),
             ..given.clone()
         };
@@ -349,7 +349,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
             "fine"
         );
         if name == "project" {
-            let flag = Ask {
+            let flag = CredentialQuery {
                 project: Some("x"),
                 ..plain
             };
@@ -362,7 +362,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         ("base_url", "HTTPS://H:443/"),
     ]);
     let found = resolve(
-        &Ask::default(),
+        &CredentialQuery::default(),
         &trimmed,
         || Ok(Store::default()),
         &mut Vec::new(),
@@ -389,12 +389,12 @@ fn a_profile_must_have_what_its_environment_asks_for() {
         store
     };
     let refused = "error: the profile 'work' has no API key, and https://stored.example asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`";
-    let talk = Ask::default();
-    let hand_on = Ask {
+    let talk = CredentialQuery::default();
+    let hand_on = CredentialQuery {
         needs_project: true,
         needs_key: true,
         strict: true,
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     for (requires_auth, login, key, talks, hands_on) in [
         (true, false, true, "fine", "fine"),
@@ -407,9 +407,13 @@ fn a_profile_must_have_what_its_environment_asks_for() {
     ] {
         let case = format!("{requires_auth} {login} {key}");
         let store = || with(requires_auth, login, key);
-        assert_eq!(message(&talk, &Given::default(), store()), talks, "{case}");
         assert_eq!(
-            message(&hand_on, &Given::default(), store()),
+            message(&talk, &EnvOverrides::default(), store()),
+            talks,
+            "{case}"
+        );
+        assert_eq!(
+            message(&hand_on, &EnvOverrides::default(), store()),
             hands_on,
             "{case}"
         );
@@ -424,52 +428,56 @@ fn an_environment_without_keys_can_be_looked_at_before_there_is_a_profile() {
         store
     };
     let nobody = "error: no profile is current in https://stored.example\nhint: choose one with `llamactl auth use`; `llamactl auth get` lists the profiles";
-    let needs_project = Ask {
+    let needs_project = CredentialQuery {
         needs_project: true,
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
-    let with_project = Ask {
+    let with_project = CredentialQuery {
         project: Some("p"),
         ..needs_project
     };
     for (ask, said) in [
-        (Ask::default(), "fine"),
+        (CredentialQuery::default(), "fine"),
         (needs_project, nobody),
         (with_project, "fine"),
     ] {
-        assert_eq!(message(&ask, &Given::default(), open()), said, "{ask:?}");
+        assert_eq!(
+            message(&ask, &EnvOverrides::default(), open()),
+            said,
+            "{ask:?}"
+        );
     }
 }
 
 #[test]
 fn errors_about_profiles_name_the_place_and_not_the_value() {
-    let flag = Ask {
+    let flag = CredentialQuery {
         profile: Some("llx-pasted-by-mistake"),
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     let variable = given(&[("profile", "llx-pasted-by-mistake")]);
     for (ask, given, kept, said) in [
         (
             flag,
-            Given::default(),
+            EnvOverrides::default(),
             Kept::WorkIsCurrent,
             "error: no profile in https://stored.example has the name in --profile\nhint: `llamactl auth get` lists the profiles",
         ),
         (
-            Ask::default(),
+            CredentialQuery::default(),
             variable,
             Kept::WorkIsCurrent,
             "error: no profile in https://stored.example has the name in LLAMACTL_PROFILE\nhint: `llamactl auth get` lists the profiles",
         ),
         (
             flag,
-            Given::default(),
+            EnvOverrides::default(),
             Kept::Nothing,
             "error: no profile in https://api.cloud.llamaindex.ai has the name in --profile\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
         (
-            Ask::default(),
-            Given::default(),
+            CredentialQuery::default(),
+            EnvOverrides::default(),
             Kept::Nothing,
             "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
@@ -486,7 +494,7 @@ fn what_is_set_and_does_not_count_is_listed() {
         ("base_url", "https://user:password@h"),
         ("profile", "other"),
     ]);
-    let listed = |ask: &Ask, given: &Given| {
+    let listed = |ask: &CredentialQuery, given: &EnvOverrides| {
         let store = || store(Kept::WorkIsCurrent);
         let found = resolve(ask, given, store, &mut Vec::new()).unwrap();
         let shadowed = found.shadowed.iter();
@@ -494,10 +502,10 @@ fn what_is_set_and_does_not_count_is_listed() {
             .map(|one| format!("{} {} {:?}", one.name, one.value, one.source))
             .collect::<Vec<_>>()
     };
-    let flag = Ask {
+    let flag = CredentialQuery {
         profile: Some("work"),
         project: Some("flag-project"),
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     assert_eq!(
         listed(&flag, &all),
@@ -511,26 +519,29 @@ fn what_is_set_and_does_not_count_is_listed() {
     );
     let variables = given(&[("key", "k"), ("project", "p"), ("profile", "other")]);
     assert_eq!(
-        listed(&Ask::default(), &variables),
+        listed(&CredentialQuery::default(), &variables),
         [
             r#"profile other Profile("other")"#,
             r#"profile other Variable("LLAMACTL_PROFILE")"#,
         ]
     );
-    assert_eq!(listed(&Ask::default(), &Given::default()), [""; 0]);
+    assert_eq!(
+        listed(&CredentialQuery::default(), &EnvOverrides::default()),
+        [""; 0]
+    );
 }
 
 #[test]
 fn the_store_is_left_alone_where_it_has_no_say() {
     let given = given(&[("key", "k"), ("use_profile", "maybe")]);
     let never = || panic!("the store was read");
-    let ask = Ask {
+    let ask = CredentialQuery {
         needs_project: true,
         strict: true,
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     assert!(resolve(&ask, &given, never, &mut Vec::new()).is_err());
-    let half = Given {
+    let half = EnvOverrides {
         use_profile: None,
         ..given
     };

@@ -8,6 +8,7 @@
 //! message.
 
 mod dotenvy;
+pub mod file;
 mod node;
 mod npm;
 mod plain;
@@ -33,7 +34,7 @@ pub struct Binding<'a> {
 
 /// Why a file is left as it is. Lines count from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum EditError {
     /// The name is no identifier.
     Name {
         /// The name.
@@ -66,13 +67,13 @@ pub struct Edited {
 }
 
 /// The file with every binding in it, or why that can't be had. A file that has them already comes back unchanged.
-pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, Refusal> {
+pub fn edit(file: &[u8], bindings: &[Binding<'_>]) -> Result<Vec<u8>, EditError> {
     let edited = edit_from(file, bindings)?;
     Ok([&file[..edited.kept], &edited.rest].concat())
 }
 
 /// As [`edit`], from the first change on.
-pub fn edit_from(file: &[u8], bindings: &[Binding<'_>]) -> Result<Edited, Refusal> {
+pub fn edit_from(file: &[u8], bindings: &[Binding<'_>]) -> Result<Edited, EditError> {
     let spelled = bindings
         .iter()
         .map(Spelled::new)
@@ -93,7 +94,7 @@ fn edit_without(
     file: &[u8],
     spelled: &[Spelled<'_>],
     names: &[&[u8]],
-) -> Result<Edited, Refusal> {
+) -> Result<Edited, EditError> {
     let rest = &file[plain.end..];
     let mut short = Vec::with_capacity(rest.len() + 256 * plain.ours.len());
     let mut edited = Vec::new();
@@ -128,16 +129,16 @@ fn edit_without(
 
 impl Plain {
     /// A refusal of the file without the plain lines, with the line's number in the whole file.
-    fn renumbered(&self, refusal: Refusal) -> Refusal {
+    fn renumbered(&self, refusal: EditError) -> EditError {
         let renumber = |line: usize| match self.ours.get(line.saturating_sub(1)) {
             Some(ours) => ours.number,
             None => line - self.ours.len() + self.lines,
         };
         match refusal {
-            Refusal::OpenQuote { line } => Refusal::OpenQuote {
+            EditError::OpenQuote { line } => EditError::OpenQuote {
                 line: renumber(line),
             },
-            Refusal::Disputed { line } => Refusal::Disputed {
+            EditError::Disputed { line } => EditError::Disputed {
                 line: renumber(line),
             },
             other => other,
@@ -145,21 +146,20 @@ impl Plain {
     }
 }
 
-fn edit_whole(file: &[u8], spelled: &[Spelled<'_>], names: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+fn edit_whole(file: &[u8], spelled: &[Spelled<'_>], names: &[&[u8]]) -> Result<Vec<u8>, EditError> {
     let before = readers::read(file, names);
     if !before.iter().any(|r| r.live) {
-        return Err(Refusal::Disputed { line: 1 });
+        return Err(EditError::Disputed { line: 1 });
     }
     match settle(file, &before, spelled, names, b"") {
         // A last line such as `A:` or `A= ` takes in what follows it, for some readers; a comment between keeps it off.
-        Err(Refusal::Disputed { .. }) => settle(file, &before, spelled, names, b"#"),
+        Err(EditError::Disputed { .. }) => settle(file, &before, spelled, names, b"#"),
         settled => settled,
     }
 }
 
 /// Whether some reader may find a value for the name in the file. Where a shell does what is not understood here, whatever
 /// looks like an assignment is one.
-#[must_use]
 pub fn assigns(file: &[u8], name: &str) -> bool {
     let readings = readers::read(file, &[name.as_bytes()]);
     let is_value = |value: &[u8]| !matches!(value, b"" | b"''" | b"\"\"");
@@ -212,18 +212,18 @@ struct Spelled<'a> {
 }
 
 impl<'a> Spelled<'a> {
-    fn new(binding: &Binding<'a>) -> Result<Self, Refusal> {
+    fn new(binding: &Binding<'a>) -> Result<Self, EditError> {
         let name = binding.name;
         let mut bytes = name.bytes();
         let first = bytes.next();
         if !first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
             || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
         {
-            return Err(Refusal::Name { name: name.into() });
+            return Err(EditError::Name { name: name.into() });
         }
         match spell(binding.value) {
             Some(text) => Ok(Spelled { name, text }),
-            None => Err(Refusal::Value { name: name.into() }),
+            None => Err(EditError::Value { name: name.into() }),
         }
     }
 }
@@ -236,7 +236,7 @@ fn settle(
     spelled: &[Spelled<'_>],
     names: &[&[u8]],
     fence: &[u8],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, EditError> {
     let refused = || disputed(file, before, &before[0]);
     let mut out = replace(file, before, spelled, fence)?;
     if out == file {
@@ -274,7 +274,7 @@ fn replace(
     readings: &[Reading],
     spelled: &[Spelled<'_>],
     fence: &[u8],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, EditError> {
     let places = merge(file, readings);
     let missing = |binding: usize| readings.iter().any(|r| r.live && !r.held[binding]);
     // Where they disagree about a place, its new value may be what makes them agree: first that, then the rest.
@@ -309,7 +309,7 @@ fn replace(
             _ => place.value.start,
         };
         if start < kept {
-            return Err(Refusal::Disputed {
+            return Err(EditError::Disputed {
                 line: line(file, place.name),
             });
         }
@@ -382,11 +382,11 @@ fn merge(file: &[u8], readings: &[Reading]) -> Vec<Place> {
 
 /// The line to look at when a reader would lose something: the first place it does not see as the others do, else the
 /// last line.
-fn disputed(file: &[u8], readings: &[Reading], reader: &Reading) -> Refusal {
+fn disputed(file: &[u8], readings: &[Reading], reader: &Reading) -> EditError {
     let place = merge(file, readings)
         .into_iter()
         .find(|p| !reader.places.contains(p));
-    Refusal::Disputed {
+    EditError::Disputed {
         line: line(file, place.map_or(file.len().saturating_sub(1), |p| p.name)),
     }
 }
@@ -396,12 +396,12 @@ fn first_unsure(readings: &[Reading]) -> Option<Unsure> {
     all.min_by_key(|unsure| unsure.at)
 }
 
-fn refuse(file: &[u8], unsure: Unsure) -> Refusal {
+fn refuse(file: &[u8], unsure: Unsure) -> EditError {
     let line = line(file, unsure.at);
     if unsure.quote {
-        Refusal::OpenQuote { line }
+        EditError::OpenQuote { line }
     } else {
-        Refusal::Disputed { line }
+        EditError::Disputed { line }
     }
 }
 
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn odd_files() {
-        let disputed = |line| Err(Refusal::Disputed { line });
+        let disputed = |line| Err(EditError::Disputed { line });
         let text = |text: &'static [u8]| Ok(text.to_vec());
         for (file, expected) in [
             (&b"A"[..], text(b"A\nA=new\nB='a b'\n")),
@@ -463,7 +463,7 @@ mod tests {
             // Behind plain lines.
             (b"\nB=1\n<<", disputed(3)),
             (b"\nB=1\nC:", disputed(3)),
-            (b"\nB=1\nA='", Err(Refusal::OpenQuote { line: 3 })),
+            (b"\nB=1\nA='", Err(EditError::OpenQuote { line: 3 })),
         ] {
             let bindings =
                 [("A", "new"), ("B", "a b")].map(|(name, value)| Binding { name, value });

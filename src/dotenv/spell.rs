@@ -1,7 +1,6 @@
 //! How a value is written so that the most readers give it back exactly. Nothing about files enters here.
 
 /// The spelling of a value, or none where no spelling carries it to python-dotenv, dotenvy, npm's dotenv and bash alike.
-#[must_use]
 pub fn spell(value: &str) -> Option<String> {
     if bare(value.as_bytes()) {
         return Some(value.to_string());

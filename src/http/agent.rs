@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use ureq::http as wire;
 use ureq::tls::RootCerts;
 
-use super::failure::{Cause, Failure, explain, fail};
+use super::error::{TransportError, TransportErrorKind, explain, fail};
 use super::proxy::{Proxy, Settings};
-use super::trust;
-use super::url::{form, join, origin};
-use crate::address::is_plain;
+use super::tls;
 use crate::error::{Error, Result};
-use crate::output::plain;
+use crate::sanitize::sanitize;
 use crate::secret::Secret;
+use crate::url::is_cleartext;
+use crate::url::{form, join, origin};
 use crate::vars::{self, Vars};
 
 /// For one connection.
@@ -175,7 +175,6 @@ pub struct Http {
 
 impl Http {
     /// Opens nothing and reads nothing.
-    #[must_use]
     pub fn new(vars: Vars, native_tls: bool, verbose: bool) -> Http {
         Http {
             vars,
@@ -191,13 +190,12 @@ impl Http {
 
     /// Whether the server may have acted on a try of the last request without saying so: the connection broke, time ran
     /// out or something in between answered in its place.
-    #[must_use]
     pub fn answer_lost(&self) -> bool {
         self.answer_lost
     }
 
     /// Starts the command's time again, after a wait that was the user's.
-    pub fn restart_clock(&mut self) {
+    pub fn reset_deadline(&mut self) {
         self.deadline = None;
     }
 
@@ -207,7 +205,7 @@ impl Http {
     ///
     /// # Errors
     /// There is no answer.
-    pub fn send(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
+    pub fn send(&mut self, request: &Request) -> std::result::Result<Response, TransportError> {
         let mut request = request.clone();
         for _ in 0..REDIRECTS {
             let response = self.send_with_retries(&request)?;
@@ -230,7 +228,10 @@ impl Http {
         self.send_with_retries(&request)
     }
 
-    fn send_with_retries(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
+    fn send_with_retries(
+        &mut self,
+        request: &Request,
+    ) -> std::result::Result<Response, TransportError> {
         self.with_retries(request, Http::exchange, |response| response)
     }
 
@@ -238,9 +239,9 @@ impl Http {
     fn with_retries<T>(
         &mut self,
         request: &Request,
-        send: impl Fn(&mut Http, &Request) -> std::result::Result<T, Failure>,
+        send: impl Fn(&mut Http, &Request) -> std::result::Result<T, TransportError>,
         head: impl Fn(&T) -> &Response,
-    ) -> std::result::Result<T, Failure> {
+    ) -> std::result::Result<T, TransportError> {
         let mut pause = Duration::from_millis(250);
         let mut attempt = 1;
         self.answer_lost = false;
@@ -250,16 +251,18 @@ impl Http {
             let seen = outcome.as_ref().map(&head);
             self.report(request, seen, started);
             self.answer_lost |= match seen {
-                Err(failure) => !matches!(failure.cause, Cause::Setup | Cause::NoConnection),
+                Err(failure) => !matches!(
+                    failure.cause,
+                    TransportErrorKind::Setup | TransportErrorKind::NoConnection
+                ),
                 Ok(response) => matches!(response.status, 502..=504),
             };
             let again = match seen {
                 _ if attempt == TRIES => None,
                 Err(failure) if failure.lasts => None,
                 Err(failure) => match (failure.cause, request.method) {
-                    (Cause::NoConnection, _) | (Cause::Broken, Method::Get | Method::Delete) => {
-                        Some(pause)
-                    }
+                    (TransportErrorKind::NoConnection, _)
+                    | (TransportErrorKind::Broken, Method::Get | Method::Delete) => Some(pause),
                     _ => None,
                 },
                 Ok(response) => match (response.status, request.method) {
@@ -290,7 +293,7 @@ impl Http {
     fn report(
         &self,
         request: &Request,
-        outcome: std::result::Result<&Response, &Failure>,
+        outcome: std::result::Result<&Response, &TransportError>,
         started: Instant,
     ) {
         if !self.verbose {
@@ -304,22 +307,22 @@ impl Http {
         let end = match outcome {
             Ok(response) => response.status.to_string(),
             Err(failure) => match failure.cause {
-                Cause::Setup => "not sent",
-                Cause::NoConnection => "no connection",
-                Cause::Broken => "connection broke",
-                Cause::TimedOut => "timed out",
-                Cause::Garbled => "garbled",
+                TransportErrorKind::Setup => "not sent",
+                TransportErrorKind::NoConnection => "no connection",
+                TransportErrorKind::Broken => "connection broke",
+                TransportErrorKind::TimedOut => "timed out",
+                TransportErrorKind::Garbled => "garbled",
             }
             .to_string(),
         };
         let took = started.elapsed().as_millis();
-        crate::terminal::say(&format!(
+        crate::term::prompt::say(&format!(
             "{name} {} -> {end} in {took} ms",
-            plain(&request.url)
+            sanitize(&request.url)
         ));
     }
 
-    fn exchange(&mut self, request: &Request) -> std::result::Result<Response, Failure> {
+    fn exchange(&mut self, request: &Request) -> std::result::Result<Response, TransportError> {
         let time = self.time_for(request)?;
         let (mut response, body, proxy) = self.begin(request, Limit::Whole(time), JSON)?;
         let read = body.into_with_config().limit(LONGEST_ANSWER).read_to_vec();
@@ -332,11 +335,11 @@ impl Http {
     }
 
     /// What a request may take now.
-    fn time_for(&mut self, request: &Request) -> std::result::Result<Duration, Failure> {
+    fn time_for(&mut self, request: &Request) -> std::result::Result<Duration, TransportError> {
         let time = REQUEST.min(self.time_left());
         if time.is_zero() {
             return Err(fail(
-                Cause::TimedOut,
+                TransportErrorKind::TimedOut,
                 format!("{} did not answer within a minute", origin(&request.url)),
                 "try again later",
             ));
@@ -353,7 +356,7 @@ impl Http {
         &mut self,
         request: &Request,
         endless: bool,
-    ) -> std::result::Result<(Response, impl BufRead + use<>), Failure> {
+    ) -> std::result::Result<(Response, impl BufRead + use<>), TransportError> {
         let open = |http: &mut Http, request: &Request| {
             let time = http.time_for(request)?;
             let limit = match endless {
@@ -380,9 +383,9 @@ impl Http {
         request: &Request,
         limit: Limit,
         accept: &str,
-    ) -> std::result::Result<(Response, ureq::Body, Option<Proxy>), Failure> {
-        let (proxy, agent) = self.agent(&request.url).map_err(|error| Failure {
-            cause: Cause::Setup,
+    ) -> std::result::Result<(Response, ureq::Body, Option<Proxy>), TransportError> {
+        let (proxy, agent) = self.agent(&request.url).map_err(|error| TransportError {
+            cause: TransportErrorKind::Setup,
             lasts: true,
             error,
         })?;
@@ -407,7 +410,7 @@ impl Http {
         }
         let unsendable = |_| {
             fail(
-                Cause::Setup,
+                TransportErrorKind::Setup,
                 format!(
                     "a request to {} can't be put together",
                     origin(&request.url)
@@ -415,9 +418,9 @@ impl Http {
                 "the API key or the address holds characters that HTTP does not carry",
             )
         };
-        if request.bearer.is_some() && is_plain(&request.url) {
+        if request.bearer.is_some() && is_cleartext(&request.url) {
             self.warning.call_once(|| {
-                crate::terminal::warn(&format!(
+                crate::term::prompt::warn(&format!(
                     "credentials go to {} unencrypted; use https if the server has it",
                     origin(&request.url)
                 ));
@@ -433,7 +436,7 @@ impl Http {
         let header = |name: &str| {
             let mut value = answer.headers().get(name)?.as_bytes().to_vec();
             request.hide_secrets(&mut value);
-            let value = plain(std::str::from_utf8(&value).ok()?);
+            let value = sanitize(std::str::from_utf8(&value).ok()?);
             Some(value.chars().take(500).collect::<String>())
         };
         let kind = header("content-type").unwrap_or_default();
@@ -470,7 +473,7 @@ impl Http {
             return Ok((way.proxy, agent.clone()));
         }
         let roots = match secure {
-            true => trust::roots(
+            true => tls::roots(
                 self.vars,
                 self.native_tls || self.vars.truth(vars::NATIVE_TLS)?,
             )?,
@@ -494,7 +497,7 @@ impl Http {
             .proxy(ureq_proxy)
             .tls_config(
                 ureq::tls::TlsConfig::builder()
-                    .unversioned_rustls_crypto_provider(Arc::new(trust::cryptography()))
+                    .unversioned_rustls_crypto_provider(Arc::new(tls::cryptography()))
                     .root_certs(roots)
                     .build(),
             )

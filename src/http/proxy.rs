@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use crate::address::{host_of, is_loopback};
 use crate::error::{Error, Result};
+use crate::url::{host_of, is_loopback};
 use crate::vars::Vars;
 
 /// A proxy, and where its setting came from.
@@ -109,7 +109,7 @@ fn parse(source: &'static str, value: &str) -> Result<Proxy> {
         None => (None, rest),
     };
     // What holds for a control plane's host and port holds for a proxy's.
-    let checked = crate::address::ApiUrl::parse(&format!("{scheme}://{place}")).map_err(bad)?;
+    let checked = crate::url::ApiUrl::parse(&format!("{scheme}://{place}")).map_err(bad)?;
     if place.contains('/') {
         return Err(bad("has a path"));
     }

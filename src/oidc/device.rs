@@ -9,14 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::discovery::Provider;
-use super::{Refusal, Tokens, seconds, shown, unusable};
-use crate::browser::is_web_address;
+use super::{OAuthError, TokenSet, seconds, shown, unusable};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::http::{Body, Cause, Failure, Http, Method, Request, Response};
-use crate::input;
-use crate::json;
+use crate::http::{Body, Http, Method, Request, Response, TransportError, TransportErrorKind};
 use crate::secret::Secret;
+use crate::term::browser::is_web_address;
+use crate::validate;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile email offline_access";
@@ -33,7 +32,7 @@ const LONGEST_CODE: usize = 64;
 
 /// What the person is asked to do, and for how long (§3.2).
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct DeviceAuthorization {
     device_code: Secret,
     /// What the person types or compares; harmless to print.
     pub user_code: String,
@@ -50,7 +49,11 @@ pub struct Grant {
 ///
 /// # Errors
 /// What the request ends with; Failed, where the provider has no device authorization.
-pub fn authorize(http: &mut Http, provider: &Provider, client_id: &str) -> Result<Grant> {
+pub fn authorize(
+    http: &mut Http,
+    provider: &Provider,
+    client_id: &str,
+) -> Result<DeviceAuthorization> {
     let Some(endpoint) = &provider.device_authorization_endpoint else {
         return Err(
             Error::failed("the login provider does not offer logins with a code")
@@ -59,7 +62,7 @@ pub fn authorize(http: &mut Http, provider: &Provider, client_id: &str) -> Resul
     };
     let form = [("client_id", client_id), ("scope", SCOPE)];
     let response = post(http, endpoint, &form).map_err(|failure| failure.error)?;
-    match Grant::parse(&response.body) {
+    match DeviceAuthorization::parse(&response.body) {
         Some(Ok(grant)) if response.status == 200 => Ok(grant),
         Some(Err(what)) if response.status == 200 => {
             Err(Error::no_answer(format!("the login provider sent {what}"))
@@ -69,12 +72,11 @@ pub fn authorize(http: &mut Http, provider: &Provider, client_id: &str) -> Resul
     }
 }
 
-impl Grant {
+impl DeviceAuthorization {
     /// Reads the provider's answer; none where it is none, an error where it must not be followed.
-    #[must_use]
-    pub fn parse(body: &[u8]) -> Option<std::result::Result<Grant, &'static str>> {
+    pub fn parse(body: &[u8]) -> Option<std::result::Result<DeviceAuthorization, &'static str>> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct PollResult {
             device_code: String,
             user_code: String,
             // The draft's name, which some providers kept.
@@ -87,8 +89,8 @@ impl Grant {
             #[serde(default)]
             interval: Value,
         }
-        let answer: Answer = json::read(body).ok()?;
-        let device_code = input::api_key(&answer.device_code).ok()?;
+        let answer: PollResult = serde_json::from_slice(body).ok()?;
+        let device_code = validate::api_key(&answer.device_code).ok()?;
         let user_code = shown(&answer.user_code);
         if user_code.is_empty() || user_code.chars().count() > LONGEST_CODE {
             return Some(Err("a code that can't be shown"));
@@ -98,7 +100,7 @@ impl Grant {
         }
         let complete = answer.verification_uri_complete.as_str();
         let complete = complete.filter(|url| is_web_address(url));
-        Some(Ok(Grant {
+        Some(Ok(DeviceAuthorization {
             device_code,
             user_code,
             verification_uri: answer.verification_uri,
@@ -115,9 +117,9 @@ impl Grant {
 
 /// What came back from the token endpoint.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum PollResult {
     /// The person has said yes.
-    Tokens(Box<Tokens>),
+    Approved(Box<TokenSet>),
     /// The person has not decided yet.
     Pending,
     /// We ask too often.
@@ -125,55 +127,61 @@ pub enum Answer {
     /// Nothing came back in time.
     TimedOut,
     /// Nothing of use came back, as it happens on the way: a broken connection, an overloaded server, a page of HTML.
-    Lost,
+    Transient,
     /// The person has said no.
     Denied,
     /// The code is no longer good.
     Expired,
     /// The provider will not have it.
-    Refused(String),
+    Rejected(String),
     /// No provider answers like that, and it won't get better.
-    Nonsense(Error),
+    Malformed(Error),
 }
 
-impl Answer {
+impl PollResult {
     /// Reads what a request ended with.
-    #[must_use]
-    pub fn of(outcome: std::result::Result<&Response, &Failure>) -> Answer {
+    pub fn of(outcome: std::result::Result<&Response, &TransportError>) -> PollResult {
         let response = match outcome {
             Ok(response) => response,
             Err(failure) => {
                 return match failure.cause {
-                    Cause::Setup => Answer::Nonsense(failure.error.clone()),
-                    Cause::TimedOut => Answer::TimedOut,
-                    Cause::NoConnection | Cause::Broken | Cause::Garbled => Answer::Lost,
+                    TransportErrorKind::Setup => PollResult::Malformed(failure.error.clone()),
+                    TransportErrorKind::TimedOut => PollResult::TimedOut,
+                    TransportErrorKind::NoConnection
+                    | TransportErrorKind::Broken
+                    | TransportErrorKind::Garbled => PollResult::Transient,
                 };
             }
         };
-        if let Some(refusal) = Refusal::parse(&response.body) {
+        if let Some(refusal) = OAuthError::parse(&response.body) {
             return match (response.status, refusal.code.as_str()) {
-                (_, "authorization_pending") => Answer::Pending,
-                (_, "slow_down") | (429, _) => Answer::SlowDown,
-                (_, "access_denied") => Answer::Denied,
-                (_, "expired_token") => Answer::Expired,
-                (500.., _) | (_, "server_error" | "temporarily_unavailable") => Answer::Lost,
-                _ => Answer::Refused(refusal.said),
+                (_, "authorization_pending") => PollResult::Pending,
+                (_, "slow_down") | (429, _) => PollResult::SlowDown,
+                (_, "access_denied") => PollResult::Denied,
+                (_, "expired_token") => PollResult::Expired,
+                (500.., _) | (_, "server_error" | "temporarily_unavailable") => {
+                    PollResult::Transient
+                }
+                _ => PollResult::Rejected(refusal.said),
             };
         }
-        let is_json = json::is_json(&response.body);
-        match (response.status, Tokens::parse(&response.body)) {
-            (200, Some(tokens)) => Answer::Tokens(Box::new(tokens)),
-            (429, _) => Answer::SlowDown,
-            (500.., _) => Answer::Lost,
-            _ if is_json => Answer::Nonsense(unusable("the question for tokens", response)),
-            _ => Answer::Lost,
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(
+            String::from_utf8_lossy(&response.body).as_bytes(),
+        )
+        .is_ok();
+        match (response.status, TokenSet::parse(&response.body)) {
+            (200, Some(tokens)) => PollResult::Approved(Box::new(tokens)),
+            (429, _) => PollResult::SlowDown,
+            (500.., _) => PollResult::Transient,
+            _ if is_json => PollResult::Malformed(unusable("the question for tokens", response)),
+            _ => PollResult::Transient,
         }
     }
 }
 
 /// How it ended without tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum LoginFailure {
     /// The person has said no.
     Denied,
     /// Nobody said yes in time.
@@ -184,17 +192,17 @@ pub enum End {
 
 /// What to do next.
 #[derive(Clone, Debug)]
-pub enum Next {
+pub enum PollAction {
     /// Wait so many seconds, then ask.
-    Ask(u64),
+    Poll(u64),
     /// Wait so many seconds, then it is over: nobody said yes in time.
     GiveUp(u64),
     /// It is over.
-    Over(End),
+    Over(LoginFailure),
     /// It is over, and nobody could have foreseen it.
     Failed(Error),
     /// It worked.
-    Done(Box<Tokens>),
+    Done(Box<TokenSet>),
 }
 
 /// When to ask, and when to stop (§3.5).
@@ -208,8 +216,7 @@ pub struct Polling {
 
 impl Polling {
     /// Starts with a grant that came at `now`.
-    #[must_use]
-    pub fn new(grant: &Grant, now: u64) -> Polling {
+    pub fn new(grant: &DeviceAuthorization, now: u64) -> Polling {
         Polling {
             interval: grant.interval,
             patience: 0,
@@ -218,44 +225,42 @@ impl Polling {
     }
 
     /// Seconds until the code is no longer good.
-    #[must_use]
     pub fn left(&self, now: u64) -> u64 {
         self.ends.saturating_sub(now)
     }
 
     /// What to do before the first answer.
-    #[must_use]
-    pub fn first(&self, now: u64) -> Next {
+    pub fn first(&self, now: u64) -> PollAction {
         self.ask_again(now)
     }
 
     /// What to do after an answer that came at `now`.
-    pub fn after(&mut self, answer: Answer, now: u64) -> Next {
+    pub fn after(&mut self, answer: PollResult, now: u64) -> PollAction {
         let slow = self.interval + self.patience;
         self.patience = 0;
         match answer {
-            Answer::Pending | Answer::Lost => {}
-            Answer::SlowDown => self.interval += SLOWER,
+            PollResult::Pending | PollResult::Transient => {}
+            PollResult::SlowDown => self.interval += SLOWER,
             // §3.5: twice as long after each time-out.
-            Answer::TimedOut => {
+            PollResult::TimedOut => {
                 self.patience = (slow * 2)
                     .min(LONGEST_INTERVAL)
                     .saturating_sub(self.interval);
             }
-            Answer::Tokens(tokens) => return Next::Done(tokens),
-            Answer::Denied => return Next::Over(End::Denied),
-            Answer::Expired => return Next::Over(End::Expired),
-            Answer::Refused(said) => return Next::Over(End::Refused(said)),
-            Answer::Nonsense(error) => return Next::Failed(error),
+            PollResult::Approved(tokens) => return PollAction::Done(tokens),
+            PollResult::Denied => return PollAction::Over(LoginFailure::Denied),
+            PollResult::Expired => return PollAction::Over(LoginFailure::Expired),
+            PollResult::Rejected(said) => return PollAction::Over(LoginFailure::Refused(said)),
+            PollResult::Malformed(error) => return PollAction::Failed(error),
         }
         self.ask_again(now)
     }
 
-    fn ask_again(&self, now: u64) -> Next {
+    fn ask_again(&self, now: u64) -> PollAction {
         let (wait, left) = (self.interval + self.patience, self.left(now));
         match wait < left {
-            true => Next::Ask(wait),
-            false => Next::GiveUp(left),
+            true => PollAction::Poll(wait),
+            false => PollAction::GiveUp(left),
         }
     }
 }
@@ -269,9 +274,9 @@ pub fn wait(
     clock: Clock,
     provider: &Provider,
     client_id: &str,
-    grant: &Grant,
+    grant: &DeviceAuthorization,
     tick: &mut dyn FnMut(u64),
-) -> Result<Tokens> {
+) -> Result<TokenSet> {
     let mut polling = Polling::new(grant, clock.now());
     let form = [
         ("grant_type", GRANT_TYPE),
@@ -281,7 +286,7 @@ pub fn wait(
     let mut next = polling.first(clock.now());
     loop {
         let seconds = match &next {
-            Next::Ask(seconds) | Next::GiveUp(seconds) => *seconds,
+            PollAction::Poll(seconds) | PollAction::GiveUp(seconds) => *seconds,
             _ => 0,
         };
         for _ in 0..seconds {
@@ -289,26 +294,26 @@ pub fn wait(
             clock.sleep(Duration::from_secs(1));
         }
         match next {
-            Next::Ask(_) => {}
-            Next::Done(tokens) => return Ok(*tokens),
-            Next::Failed(error) => return Err(error),
-            Next::GiveUp(_) => return Err(ended(&End::Expired)),
-            Next::Over(end) => return Err(ended(&end)),
+            PollAction::Poll(_) => {}
+            PollAction::Done(tokens) => return Ok(*tokens),
+            PollAction::Failed(error) => return Err(error),
+            PollAction::GiveUp(_) => return Err(ended(&LoginFailure::Expired)),
+            PollAction::Over(end) => return Err(ended(&end)),
         }
         // The wait was the person's, not the command's.
-        http.restart_clock();
+        http.reset_deadline();
         let outcome = post(http, &provider.token_endpoint, &form);
-        next = polling.after(Answer::of(outcome.as_ref()), clock.now());
+        next = polling.after(PollResult::of(outcome.as_ref()), clock.now());
     }
 }
 
-fn ended(end: &End) -> Error {
+fn ended(end: &LoginFailure) -> Error {
     match end {
-        End::Denied => Error::failed("the login was denied in the browser")
+        LoginFailure::Denied => Error::failed("the login was denied in the browser")
             .hint("nothing was stored; start again with `llamactl auth login`"),
-        End::Expired => Error::failed("the code expired before the login was approved")
+        LoginFailure::Expired => Error::failed("the code expired before the login was approved")
             .hint("nothing was stored; start again with `llamactl auth login`"),
-        End::Refused(said) => Error::failed(format!(
+        LoginFailure::Refused(said) => Error::failed(format!(
             "the login provider refused the login: {said}"
         ))
         .hint("nothing was stored; start again, or sign in with an API key: `llamactl auth token`"),
@@ -316,11 +321,11 @@ fn ended(end: &End) -> Error {
 }
 
 /// Sends a form to an endpoint of the provider.
-pub(super) fn post(
+pub fn post(
     http: &mut Http,
     url: &str,
     form: &[(&str, &str)],
-) -> std::result::Result<Response, Failure> {
+) -> std::result::Result<Response, TransportError> {
     http.send(&Request {
         method: Method::Post,
         url: url.to_string(),
@@ -333,35 +338,39 @@ pub(super) fn post(
 mod tests {
     use super::*;
 
-    fn grant(expires_in: u64, interval: &str) -> Grant {
+    fn grant(expires_in: u64, interval: &str) -> DeviceAuthorization {
         let body = format!(
             r#"{{"device_code":"d","user_code":"AB-CD","verification_uri":"https://a/device","expires_in":{expires_in}{interval}}}"#
         );
-        Grant::parse(body.as_bytes()).unwrap().unwrap()
+        DeviceAuthorization::parse(body.as_bytes())
+            .unwrap()
+            .unwrap()
     }
 
-    fn tokens() -> Answer {
-        Answer::Tokens(Box::new(Tokens::parse(br#"{"access_token":"a"}"#).unwrap()))
+    fn tokens() -> PollResult {
+        PollResult::Approved(Box::new(
+            TokenSet::parse(br#"{"access_token":"a"}"#).unwrap(),
+        ))
     }
 
-    fn told(next: &Next) -> String {
+    fn told(next: &PollAction) -> String {
         match next {
-            Next::Ask(seconds) => format!("ask in {seconds}"),
-            Next::GiveUp(seconds) => format!("give up in {seconds}"),
-            Next::Over(end) => format!("{end:?}"),
-            Next::Failed(error) => error.message.clone(),
-            Next::Done(_) => "done".to_string(),
+            PollAction::Poll(seconds) => format!("ask in {seconds}"),
+            PollAction::GiveUp(seconds) => format!("give up in {seconds}"),
+            PollAction::Over(end) => format!("{end:?}"),
+            PollAction::Failed(error) => error.message.clone(),
+            PollAction::Done(_) => "done".to_string(),
         }
     }
 
     /// Plays the answers, each the moment it is asked for, and tells what was to be done.
-    fn play(grant: &Grant, answers: Vec<Answer>) -> Vec<String> {
+    fn play(grant: &DeviceAuthorization, answers: Vec<PollResult>) -> Vec<String> {
         let mut now = 1000;
         let mut polling = Polling::new(grant, now);
         let mut next = polling.first(now);
         let mut story = vec![told(&next)];
         for answer in answers {
-            if let Next::Ask(seconds) = next {
+            if let PollAction::Poll(seconds) = next {
                 now += seconds;
             }
             next = polling.after(answer, now);
@@ -372,12 +381,20 @@ mod tests {
 
     #[test]
     fn the_rules_of_asking() {
-        use Answer::{Denied, Expired, Lost, Pending, Refused, SlowDown, TimedOut};
-        let cases: Vec<(Grant, Vec<Answer>, &[&str])> = vec![
+        use PollResult::{Denied, Expired, Pending, Rejected, SlowDown, TimedOut, Transient};
+        let cases: Vec<(DeviceAuthorization, Vec<PollResult>, &[&str])> = vec![
             (grant(600, ""), vec![tokens()], &["ask in 5", "done"]),
             (
                 grant(600, r#","interval":1"#),
-                vec![Pending, SlowDown, SlowDown, Lost, Lost, Pending, tokens()],
+                vec![
+                    Pending,
+                    SlowDown,
+                    SlowDown,
+                    Transient,
+                    Transient,
+                    Pending,
+                    tokens(),
+                ],
                 &[
                     "ask in 1",
                     "ask in 1",
@@ -392,7 +409,7 @@ mod tests {
             (
                 grant(600, ""),
                 vec![
-                    TimedOut, TimedOut, Lost, TimedOut, TimedOut, TimedOut, TimedOut, TimedOut,
+                    TimedOut, TimedOut, Transient, TimedOut, TimedOut, TimedOut, TimedOut, TimedOut,
                 ],
                 &[
                     "ask in 5",
@@ -414,12 +431,12 @@ mod tests {
             (grant(600, ""), vec![Expired], &["ask in 5", "Expired"]),
             (
                 grant(600, ""),
-                vec![Answer::Nonsense(Error::no_answer("nonsense"))],
+                vec![PollResult::Malformed(Error::no_answer("nonsense"))],
                 &["ask in 5", "nonsense"],
             ),
             (
                 grant(600, ""),
-                vec![Refused("x".into())],
+                vec![Rejected("x".into())],
                 &["ask in 5", "Refused(\"x\")"],
             ),
             (
@@ -473,37 +490,37 @@ mod tests {
             (200, "{}", "nonsense"),
             (404, "{}", "nonsense"),
         ] {
-            let answer = Answer::of(Ok(&Response::of(status, body.as_bytes())));
+            let answer = PollResult::of(Ok(&Response::of(status, body.as_bytes())));
             assert_eq!(name(&answer), means, "{status} {body}");
         }
         let error = Error::no_answer("x");
         for (cause, means) in [
-            (Cause::Setup, "nonsense"),
-            (Cause::NoConnection, "lost"),
-            (Cause::Broken, "lost"),
-            (Cause::Garbled, "lost"),
-            (Cause::TimedOut, "timed out"),
+            (TransportErrorKind::Setup, "nonsense"),
+            (TransportErrorKind::NoConnection, "lost"),
+            (TransportErrorKind::Broken, "lost"),
+            (TransportErrorKind::Garbled, "lost"),
+            (TransportErrorKind::TimedOut, "timed out"),
         ] {
-            let failure = Failure {
+            let failure = TransportError {
                 cause,
                 lasts: false,
                 error: error.clone(),
             };
-            assert_eq!(name(&Answer::of(Err(&failure))), means, "{cause:?}");
+            assert_eq!(name(&PollResult::of(Err(&failure))), means, "{cause:?}");
         }
     }
 
-    fn name(answer: &Answer) -> String {
+    fn name(answer: &PollResult) -> String {
         match answer {
-            Answer::Tokens(_) => "tokens".to_string(),
-            Answer::Pending => "pending".to_string(),
-            Answer::SlowDown => "slow down".to_string(),
-            Answer::TimedOut => "timed out".to_string(),
-            Answer::Lost => "lost".to_string(),
-            Answer::Denied => "denied".to_string(),
-            Answer::Expired => "expired".to_string(),
-            Answer::Refused(said) => format!("refused: {said}"),
-            Answer::Nonsense(_) => "nonsense".to_string(),
+            PollResult::Approved(_) => "tokens".to_string(),
+            PollResult::Pending => "pending".to_string(),
+            PollResult::SlowDown => "slow down".to_string(),
+            PollResult::TimedOut => "timed out".to_string(),
+            PollResult::Transient => "lost".to_string(),
+            PollResult::Denied => "denied".to_string(),
+            PollResult::Expired => "expired".to_string(),
+            PollResult::Rejected(said) => format!("refused: {said}"),
+            PollResult::Malformed(_) => "nonsense".to_string(),
         }
     }
 
@@ -512,7 +529,7 @@ mod tests {
         let with = |changed: &str, to: &str| {
             let text =
                 r#"{"device_code":"d","user_code":"AB-CD","verification_uri":"https://a/device"}"#;
-            Grant::parse(text.replace(changed, to).as_bytes())
+            DeviceAuthorization::parse(text.replace(changed, to).as_bytes())
         };
         let plain = with("x-not-there", "").unwrap().unwrap();
         assert_eq!((plain.expires_in, plain.interval), (600, 5));
@@ -540,7 +557,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_grant_panics(body in "\\PC{0,60}|\\{\"device_code\":\"\\PC{0,9}\",\"user_code\":\"\\PC{0,9}\",\"verification_uri\":\"\\PC{0,9}\",\"interval\":[-0-9e.]{1,8}\\}") {
-            let _ = Grant::parse(body.as_bytes());
+            let _ = DeviceAuthorization::parse(body.as_bytes());
         }
 
         #[test]
@@ -550,15 +567,15 @@ mod tests {
             let mut polling = Polling::new(&grant, now);
             let mut next = polling.first(now);
             for answer in answers {
-                let Next::Ask(wait) = next else { break };
+                let PollAction::Poll(wait) = next else { break };
                 proptest::prop_assert!(wait >= 5);
                 now += wait;
                 proptest::prop_assert!(now < 1000 + grant.expires_in);
                 let answer = match answer {
-                    0 => Answer::Pending,
-                    1 => Answer::SlowDown,
-                    2 => Answer::TimedOut,
-                    _ => Answer::Lost,
+                    0 => PollResult::Pending,
+                    1 => PollResult::SlowDown,
+                    2 => PollResult::TimedOut,
+                    _ => PollResult::Transient,
                 };
                 next = polling.after(answer, now);
             }

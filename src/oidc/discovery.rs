@@ -5,16 +5,15 @@
 
 use serde::Deserialize;
 
-use super::{Refusal, unusable};
-use crate::address::{ApiUrl, host_of, is_loopback};
-use crate::browser::is_web_address;
+use super::{OAuthError, unusable};
+use crate::api::auth::OidcDiscovery;
+use crate::api::client::Api;
 use crate::error::{Error, Result};
-use crate::http::api::Api;
-use crate::http::login::OidcDiscovery;
 use crate::http::{Body, Http, Method, Request};
-use crate::input;
-use crate::json;
-use crate::output::plain;
+use crate::sanitize::sanitize;
+use crate::term::browser::is_web_address;
+use crate::url::{ApiUrl, host_of, is_loopback};
+use crate::validate;
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 /// The longest metadata or key set that is read, in bytes.
@@ -66,7 +65,7 @@ impl Client {
             (None, _) => None,
         };
         let id = id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
-        let id = id.and_then(|id| input::id(&id).ok());
+        let id = id.and_then(|id| validate::id(&id).ok());
         match id {
             Some(id) if is_secure(&said.discovery_url) => Ok(Client {
                 discovery_url: said.discovery_url,
@@ -107,7 +106,7 @@ impl Provider {
                 body: Body::Empty,
             })
             .map_err(|failure| failure.error)?;
-        if response.status != 200 || Refusal::parse(&response.body).is_some() {
+        if response.status != 200 || OAuthError::parse(&response.body).is_some() {
             return Err(unusable("the question for its metadata", &response));
         }
         if !is_secure(&response.url) {
@@ -132,7 +131,7 @@ impl Provider {
         if body.len() > LONGEST {
             return Err("it is too large".to_string());
         }
-        let found: Metadata = json::read(body)
+        let found: Metadata = serde_json::from_slice(body)
             .map_err(|_| "it is no JSON object with all that a provider says".to_string())?;
         // Discovery §4.3: the issuer is what the metadata's own address says it is.
         let named = discovery_url.strip_suffix(WELL_KNOWN);
@@ -141,7 +140,10 @@ impl Provider {
         {
             return Err(format!(
                 "it is of another issuer, {}",
-                plain(&found.issuer).chars().take(200).collect::<String>()
+                sanitize(&found.issuer)
+                    .chars()
+                    .take(200)
+                    .collect::<String>()
             ));
         }
         for (name, url) in [

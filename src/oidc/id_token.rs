@@ -19,8 +19,7 @@ use super::discovery::{LONGEST, Provider};
 use super::unusable;
 use crate::error::{Error, Result};
 use crate::http::{Body, Http, Method, Request};
-use crate::json;
-use crate::output::plain;
+use crate::sanitize::sanitize;
 
 /// How far two clocks may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -74,7 +73,7 @@ pub struct Claims {
 
 /// Why a token is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub enum IdTokenError {
     /// No key that is known signed it; newer keys may.
     UnknownKey,
     /// It was good once.
@@ -83,14 +82,13 @@ pub enum Flaw {
     Other(&'static str),
 }
 
-impl Flaw {
+impl IdTokenError {
     /// As the end of a sentence.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Flaw::UnknownKey => "is signed with a key that the provider does not have",
-            Flaw::Expired => "has expired",
-            Flaw::Other(words) => words,
+            IdTokenError::UnknownKey => "is signed with a key that the provider does not have",
+            IdTokenError::Expired => "has expired",
+            IdTokenError::Other(words) => words,
         }
     }
 }
@@ -116,7 +114,6 @@ impl Keys {
     }
 
     /// Reads a JWK set; keys of other kinds are left out. None where it is none.
-    #[must_use]
     pub fn parse(body: &[u8]) -> Option<Keys> {
         #[derive(Deserialize)]
         struct Set<'a> {
@@ -127,7 +124,7 @@ impl Keys {
         if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
-        let set: Set = json::read(body).ok()?;
+        let set: Set = serde_json::from_slice(body).ok()?;
         let keys = set.keys.iter().take(MOST_KEYS);
         Some(Keys(keys.filter_map(|jwk| key(jwk.get())).collect()))
     }
@@ -217,10 +214,10 @@ pub fn check(
     keys: &mut Option<Keys>,
     token: &str,
     expected: &Expected,
-) -> Result<std::result::Result<Claims, Flaw>> {
+) -> Result<std::result::Result<Claims, IdTokenError>> {
     if let Some(known) = keys {
         let verified = verify(token, known, expected);
-        if verified != Err(Flaw::UnknownKey) {
+        if verified != Err(IdTokenError::UnknownKey) {
             return Ok(verified);
         }
     }
@@ -229,11 +226,10 @@ pub fn check(
 }
 
 /// That a token is not believed.
-#[must_use]
-pub fn disbelieved(flaw: Flaw) -> Error {
+pub fn disbelieved(flaw: IdTokenError) -> Error {
     let error = Error::failed(format!("the login provider's id token {}", flaw.words()));
     error.hint(match flaw {
-        Flaw::Expired | Flaw::Other("is from the future") => {
+        IdTokenError::Expired | IdTokenError::Other("is from the future") => {
             "is the clock of this machine right? start again with `llamactl auth login`"
         }
         _ => "this login can't be trusted; tell the people who run the server",
@@ -244,8 +240,12 @@ pub fn disbelieved(flaw: Flaw) -> Error {
 ///
 /// # Errors
 /// The first flaw that is found.
-pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> std::result::Result<Claims, Flaw> {
-    const GARBLED: Flaw = Flaw::Other("has not the form of one");
+pub fn verify(
+    token: &str,
+    keys: &Keys,
+    expected: &Expected,
+) -> std::result::Result<Claims, IdTokenError> {
+    const GARBLED: IdTokenError = IdTokenError::Other("has not the form of one");
     #[derive(Deserialize)]
     struct Header {
         alg: String,
@@ -253,20 +253,24 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> std::result::Res
         crit: Option<Value>,
     }
     if token.len() > LONGEST_TOKEN {
-        return Err(Flaw::Other("is too long"));
+        return Err(IdTokenError::Other("is too long"));
     }
     let (message, signature) = token.rsplit_once('.').ok_or(GARBLED)?;
     let (header, claims) = message.split_once('.').ok_or(GARBLED)?;
     let header = decode(header).ok_or(GARBLED)?;
-    let header: Header = json::read(&header).map_err(|_| GARBLED)?;
+    let header: Header = serde_json::from_slice(&header).map_err(|_| GARBLED)?;
     if header.crit.is_some() {
-        return Err(Flaw::Other("demands an extension that is not known"));
+        return Err(IdTokenError::Other(
+            "demands an extension that is not known",
+        ));
     }
     if !matches!(
         header.alg.as_str(),
         "RS256" | "PS256" | "ES256" | "EdDSA" | "Ed25519"
     ) {
-        return Err(Flaw::Other("is not signed in a way that can be trusted"));
+        return Err(IdTokenError::Other(
+            "is not signed in a way that can be trusted",
+        ));
     }
     let named: Vec<&Key> = keys
         .0
@@ -274,30 +278,35 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> std::result::Res
         .filter(|key| header.kid.is_none() || key.id == header.kid)
         .collect();
     if named.is_empty() {
-        return Err(Flaw::UnknownKey);
+        return Err(IdTokenError::UnknownKey);
     }
     let mut fitting = named.iter().filter(|key| key.fits(&header.alg)).peekable();
     if fitting.peek().is_none() {
-        return Err(Flaw::Other("is signed in another way than its key is for"));
+        return Err(IdTokenError::Other(
+            "is signed in another way than its key is for",
+        ));
     }
     let signature = decode(signature).ok_or(GARBLED)?;
     if !fitting.any(|key| key.verifies(&header.alg, message.as_bytes(), &signature)) {
         // Without a name in it, a newer key may be the right one.
         return Err(match header.kid {
-            Some(_) => Flaw::Other("has a signature that does not hold"),
-            None => Flaw::UnknownKey,
+            Some(_) => IdTokenError::Other("has a signature that does not hold"),
+            None => IdTokenError::UnknownKey,
         });
     }
     let claims = decode(claims).ok_or(GARBLED)?;
-    let claims: Map<String, Value> = json::read(&claims).map_err(|_| GARBLED)?;
+    let claims: Map<String, Value> = serde_json::from_slice(&claims).map_err(|_| GARBLED)?;
     believe(claims, expected)
 }
 
 /// OpenID Connect Core §3.1.3.7, from step 2 on.
-fn believe(claims: Map<String, Value>, expected: &Expected) -> std::result::Result<Claims, Flaw> {
+fn believe(
+    claims: Map<String, Value>,
+    expected: &Expected,
+) -> std::result::Result<Claims, IdTokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(expected.issuer) {
-        return Err(Flaw::Other("is of another issuer"));
+        return Err(IdTokenError::Other("is of another issuer"));
     }
     let audience: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
@@ -311,27 +320,27 @@ fn believe(claims: Map<String, Value>, expected: &Expected) -> std::result::Resu
             Some(party) => party == expected.client_id,
         };
     if !is_for_us {
-        return Err(Flaw::Other("is for another program"));
+        return Err(IdTokenError::Other("is for another program"));
     }
     #[allow(clippy::cast_precision_loss)]
     let now = expected.now as f64;
     let time = |name: &str| claims.get(name).map(Value::as_f64);
     match time("exp") {
         Some(Some(end)) if now < end + LEEWAY => {}
-        Some(Some(_)) => return Err(Flaw::Expired),
-        _ => return Err(Flaw::Other("does not say when it ends")),
+        Some(Some(_)) => return Err(IdTokenError::Expired),
+        _ => return Err(IdTokenError::Other("does not say when it ends")),
     }
     for name in ["nbf", "iat"] {
         match time(name) {
             None => {}
             Some(Some(begin)) if begin <= now + LEEWAY => {}
-            Some(_) => return Err(Flaw::Other("is from the future")),
+            Some(_) => return Err(IdTokenError::Other("is from the future")),
         }
     }
     let subject =
-        text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255 && plain(sub) == *sub);
+        text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255 && sanitize(sub) == *sub);
     let Some(subject) = subject.map(str::to_string) else {
-        return Err(Flaw::Other("does not say whose it is"));
+        return Err(IdTokenError::Other("does not say whose it is"));
     };
     let email = text("email").map(str::to_string);
     let preferred_username = text("preferred_username").map(str::to_string);

@@ -105,12 +105,12 @@ fn but(name: &str, value: Value) -> Value {
     claims
 }
 
-fn es256(signers: &Signers, claims: &Value) -> std::result::Result<Claims, Flaw> {
+fn es256(signers: &Signers, claims: &Value) -> std::result::Result<Claims, IdTokenError> {
     let token = signers.token("ES256", &json!({"alg": "ES256", "kid": "ec"}), claims);
     verify(&token, &signers.keys(), &EXPECTED)
 }
 
-fn es256_with(signers: &Signers, keys: &Keys) -> std::result::Result<Claims, Flaw> {
+fn es256_with(signers: &Signers, keys: &Keys) -> std::result::Result<Claims, IdTokenError> {
     let token = signers.token("ES256", &json!({"alg": "ES256", "kid": "ec"}), &claims());
     verify(&token, keys, &EXPECTED)
 }
@@ -138,18 +138,18 @@ fn every_algorithm() {
 fn another_key_or_another_text() {
     let (signers, stranger) = (Signers::new(), Signers::new());
     let header = json!({"alg": "ES256", "kid": "ec"});
-    let bad = Err(Flaw::Other("has a signature that does not hold"));
+    let bad = Err(IdTokenError::Other("has a signature that does not hold"));
     let token = stranger.token("ES256", &header, &claims());
     assert_eq!(verify(&token, &signers.keys(), &EXPECTED), bad);
     let unnamed = stranger.token("ES256", &json!({"alg": "ES256"}), &claims());
     assert_eq!(
         verify(&unnamed, &signers.keys(), &EXPECTED),
-        Err(Flaw::UnknownKey)
+        Err(IdTokenError::UnknownKey)
     );
     let unknown = signers.token("ES256", &json!({"alg": "ES256", "kid": "new"}), &claims());
     assert_eq!(
         verify(&unknown, &signers.keys(), &EXPECTED),
-        Err(Flaw::UnknownKey)
+        Err(IdTokenError::UnknownKey)
     );
     let good = signers.token("ES256", &header, &claims());
     let parts: Vec<&str> = good.split('.').collect();
@@ -171,14 +171,17 @@ fn another_key_or_another_text() {
         &format!("{}..{}", parts[0], parts[2]),
     ] {
         let flaw = verify(garbled, &signers.keys(), &EXPECTED).unwrap_err();
-        assert!(matches!(flaw, Flaw::Other(_)), "{garbled}: {flaw:?}");
+        assert!(
+            matches!(flaw, IdTokenError::Other(_)),
+            "{garbled}: {flaw:?}"
+        );
     }
     // As long as may be: what is wrong with it is its signature, or its length.
     let longest = format!("{good}{}", "A".repeat(LONGEST_TOKEN - good.len()));
     assert_eq!(verify(&longest, &signers.keys(), &EXPECTED), bad);
     assert_eq!(
         verify(&(longest + "A"), &signers.keys(), &EXPECTED),
-        Err(Flaw::Other("is too long"))
+        Err(IdTokenError::Other("is too long"))
     );
     let much = but("more", json!("x".repeat(30_000)));
     assert!(es256(&signers, &much).is_ok());
@@ -188,7 +191,7 @@ fn another_key_or_another_text() {
 fn algorithms_that_do_not_fit() {
     let signers = Signers::new();
     let keys = signers.keys();
-    let refused = Flaw::Other("is not signed in a way that can be trusted");
+    let refused = IdTokenError::Other("is not signed in a way that can be trusted");
     for alg in [
         "none", "None", "HS256", "HS512", "RS384", "ES384", "", "rs256",
     ] {
@@ -210,7 +213,7 @@ fn algorithms_that_do_not_fit() {
     let forged = format!("{message}.{}", encode(tag));
     assert_eq!(verify(&forged, &keys, &EXPECTED), Err(refused));
 
-    let misfit = Flaw::Other("is signed in another way than its key is for");
+    let misfit = IdTokenError::Other("is signed in another way than its key is for");
     for (alg, kid) in [
         ("ES256", "rsa"),
         ("RS256", "ec"),
@@ -241,7 +244,7 @@ fn keys_for_other_uses() {
         let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
         assert_eq!(
             verify(&token, &keys, &EXPECTED),
-            Err(Flaw::UnknownKey),
+            Err(IdTokenError::UnknownKey),
             "{name}"
         );
     }
@@ -250,7 +253,7 @@ fn keys_for_other_uses() {
     let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
     assert!(matches!(
         verify(&token, &keys, &EXPECTED),
-        Err(Flaw::Other(_))
+        Err(IdTokenError::Other(_))
     ));
     // A leading zero, as some providers have it.
     let mut jwks = signers.jwks();
@@ -265,7 +268,7 @@ fn keys_for_other_uses() {
         keys.retain(|key| key["kty"] == "EC");
         keys[0][coordinate] = json!(encode([1; 31]));
         let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
-        assert_eq!(es256_with(&signers, &keys), Err(Flaw::UnknownKey));
+        assert_eq!(es256_with(&signers, &keys), Err(IdTokenError::UnknownKey));
     }
     for bad in ["", "{}", "[]", "[[]]", "{\"keys\":1}", "<html>"] {
         assert!(Keys::parse(bad.as_bytes()).is_none(), "{bad}");
@@ -287,7 +290,7 @@ fn only_so_many_keys_are_looked_at() {
     assert!(es256_with(&signers, &after(MOST_KEYS - 1)).is_ok());
     assert_eq!(
         es256_with(&signers, &after(MOST_KEYS)),
-        Err(Flaw::UnknownKey)
+        Err(IdTokenError::UnknownKey)
     );
 }
 
@@ -297,17 +300,17 @@ fn how_it_is_said() {
     let trust = "this login can't be trusted; tell the people who run the server";
     for (flaw, said, hint) in [
         (
-            Flaw::UnknownKey,
+            IdTokenError::UnknownKey,
             "is signed with a key that the provider does not have",
             trust,
         ),
-        (Flaw::Expired, "has expired", clock),
+        (IdTokenError::Expired, "has expired", clock),
         (
-            Flaw::Other("is from the future"),
+            IdTokenError::Other("is from the future"),
             "is from the future",
             clock,
         ),
-        (Flaw::Other("is odd"), "is odd", trust),
+        (IdTokenError::Other("is odd"), "is odd", trust),
     ] {
         assert_eq!(
             disbelieved(flaw).to_string(),
@@ -319,11 +322,11 @@ fn how_it_is_said() {
 #[test]
 fn whose_and_when() {
     let signers = Signers::new();
-    let issuer = Flaw::Other("is of another issuer");
-    let audience = Flaw::Other("is for another program");
-    let future = Flaw::Other("is from the future");
-    let endless = Flaw::Other("does not say when it ends");
-    let nobody = Flaw::Other("does not say whose it is");
+    let issuer = IdTokenError::Other("is of another issuer");
+    let audience = IdTokenError::Other("is for another program");
+    let future = IdTokenError::Other("is from the future");
+    let endless = IdTokenError::Other("does not say when it ends");
+    let nobody = IdTokenError::Other("does not say whose it is");
     for (name, value, flaw) in [
         ("iss", json!("https://id.example/"), Some(issuer)),
         ("iss", json!(["https://id.example"]), Some(issuer)),
@@ -339,9 +342,9 @@ fn whose_and_when() {
         ("azp", json!("other"), Some(audience)),
         ("azp", json!(7), Some(audience)),
         ("exp", json!(NOW - 59), None),
-        ("exp", json!(NOW - 60), Some(Flaw::Expired)),
-        ("exp", json!(0), Some(Flaw::Expired)),
-        ("exp", json!(-1.5), Some(Flaw::Expired)),
+        ("exp", json!(NOW - 60), Some(IdTokenError::Expired)),
+        ("exp", json!(0), Some(IdTokenError::Expired)),
+        ("exp", json!(-1.5), Some(IdTokenError::Expired)),
         ("exp", json!(1.9e9), None),
         ("exp", json!("2099"), Some(endless)),
         ("exp", Value::Null, Some(endless)),

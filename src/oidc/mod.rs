@@ -7,25 +7,22 @@
 pub mod device;
 pub mod discovery;
 pub mod id_token;
-pub mod refresh;
-pub mod spool;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::http::Response;
-use crate::input;
-use crate::json;
-use crate::output::plain;
+use crate::sanitize::sanitize;
 use crate::secret::Secret;
+use crate::validate;
 
 /// The longest text of a provider that is shown, in characters.
 const LONGEST_TEXT: usize = 300;
 
 /// What a token endpoint hands out (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub struct TokenSet {
     /// Authorizes requests.
     pub access: Secret,
     /// For how many seconds; none: not said.
@@ -36,10 +33,9 @@ pub struct Tokens {
     pub id: Option<Secret>,
 }
 
-impl Tokens {
+impl TokenSet {
     /// Reads an answer of the token endpoint; none where there is no usable access token in it.
-    #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Tokens> {
+    pub fn parse(body: &[u8]) -> Option<TokenSet> {
         #[derive(Deserialize)]
         struct Answer {
             access_token: String,
@@ -50,11 +46,11 @@ impl Tokens {
             #[serde(default)]
             id_token: Value,
         }
-        let answer: Answer = json::read(body).ok()?;
+        let answer: Answer = serde_json::from_slice(body).ok()?;
         // A token has the form of a key: one word of ASCII that a header can carry.
-        let token = |value: &Value| value.as_str().and_then(|text| input::api_key(text).ok());
-        Some(Tokens {
-            access: input::api_key(&answer.access_token).ok()?,
+        let token = |value: &Value| value.as_str().and_then(|text| validate::api_key(text).ok());
+        Some(TokenSet {
+            access: validate::api_key(&answer.access_token).ok()?,
             expires_in: seconds(&answer.expires_in),
             refresh: token(&answer.refresh_token),
             id: token(&answer.id_token),
@@ -64,36 +60,35 @@ impl Tokens {
 
 /// How a provider says no (RFC 6749 §5.2): a code for programs, and perhaps words for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct OAuthError {
     /// One of the registered codes.
     pub code: String,
     /// Code and words, fit to be shown.
     pub said: String,
 }
 
-impl Refusal {
+impl OAuthError {
     /// Reads an error answer; none where it is none.
-    #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Refusal> {
+    pub fn parse(body: &[u8]) -> Option<OAuthError> {
         #[derive(Deserialize)]
         struct Answer {
             error: String,
             #[serde(default)]
             error_description: Value,
         }
-        let answer: Answer = json::read(body).ok()?;
+        let answer: Answer = serde_json::from_slice(body).ok()?;
         let code = shown(&answer.error);
         let said = match answer.error_description.as_str().map(shown) {
             Some(words) if !words.is_empty() => format!("{words} ({code})"),
             _ => code.clone(),
         };
-        Some(Refusal { code, said })
+        Some(OAuthError { code, said })
     }
 }
 
 /// A text of the provider as it may be shown: one line, without control characters, not too long.
 fn shown(text: &str) -> String {
-    plain(text.trim()).chars().take(LONGEST_TEXT).collect()
+    sanitize(text.trim()).chars().take(LONGEST_TEXT).collect()
 }
 
 /// A number of seconds, which some providers send as a text.
@@ -107,9 +102,10 @@ fn seconds(value: &Value) -> Option<u64> {
 }
 
 /// That the provider's answer is of no use, with its status and what it says.
-fn unusable(what: &str, response: &Response) -> Error {
+pub fn unusable(what: &str, response: &Response) -> Error {
     let status = response.status;
-    let said = Refusal::parse(&response.body).map_or(String::new(), |no| format!(": {}", no.said));
+    let said =
+        OAuthError::parse(&response.body).map_or(String::new(), |no| format!(": {}", no.said));
     let id = match &response.request_id {
         Some(id) => format!(" (request {id})"),
         None => String::new(),
@@ -134,14 +130,14 @@ mod tests {
 
     #[test]
     fn answers_of_the_token_endpoint() {
-        let whole = Tokens::parse(
+        let whole = TokenSet::parse(
             br#"{"access_token":"a","token_type":"Bearer","expires_in":"60","refresh_token":"r","id_token":"i"}"#,
         )
         .unwrap();
         assert_eq!(whole.access.expose(), "a");
         assert_eq!(whole.expires_in, Some(60));
         assert_eq!(whole.refresh.unwrap().expose(), "r");
-        let least = Tokens::parse(
+        let least = TokenSet::parse(
             br#"{"access_token":"a","expires_in":-1,"refresh_token":7,"id_token":"a b"}"#,
         )
         .unwrap();
@@ -153,13 +149,13 @@ mod tests {
             r#"{"access_token":""}"#,
             r#"{"access_token":"a\nb"}"#,
         ] {
-            assert!(Tokens::parse(bad.as_bytes()).is_none(), "{bad}");
+            assert!(TokenSet::parse(bad.as_bytes()).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn refusals_are_harmless() {
-        let refusal = Refusal::parse(
+        let refusal = OAuthError::parse(
             b"{\"error\":\"access_denied\",\"error_description\":\"no\\n\\u001b[31m way\"}",
         )
         .unwrap();
@@ -170,15 +166,15 @@ mod tests {
             r#"{"error":"x","error_description":" "}"#,
             r#"{"error":"x","error_description":7}"#,
         ] {
-            let refusal = Refusal::parse(wordless.as_bytes()).unwrap();
+            let refusal = OAuthError::parse(wordless.as_bytes()).unwrap();
             assert_eq!((refusal.code.as_str(), refusal.said.as_str()), ("x", "x"));
         }
         let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(400));
         assert_eq!(
-            Refusal::parse(long.as_bytes()).unwrap().said,
+            OAuthError::parse(long.as_bytes()).unwrap().said,
             "x".repeat(300)
         );
-        assert_eq!(Refusal::parse(b"<html>"), None);
+        assert_eq!(OAuthError::parse(b"<html>"), None);
     }
 
     #[test]
@@ -242,14 +238,14 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = Tokens::parse(&body);
-            let _ = Refusal::parse(&body);
+            let _ = TokenSet::parse(&body);
+            let _ = OAuthError::parse(&body);
         }
 
         #[test]
         fn no_json_answer_panics(body in "\\{\"(error|access_token|expires_in)\":(\"[a-z\\\\u{1b}]{0,9}\"|-?[0-9e.]{1,9}|null|\\[\\])\\}") {
-            let _ = Tokens::parse(body.as_bytes());
-            let _ = Refusal::parse(body.as_bytes());
+            let _ = TokenSet::parse(body.as_bytes());
+            let _ = OAuthError::parse(body.as_bytes());
         }
     }
 }

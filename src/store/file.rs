@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::schema::{Store, VERSION};
 use crate::error::{Error, Result, os_reason, unsynced};
-use crate::json;
+use crate::fs::{atomic, lock};
 use crate::vars::{self, Vars};
-use crate::{atomic, lock};
 
 /// Where the profiles are.
 #[derive(Clone, Debug)]
@@ -93,7 +92,6 @@ impl StoreFile {
     }
 
     /// The file's path.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -116,7 +114,7 @@ impl StoreFile {
         if self.own_directory {
             tighten_directory(&self.path, &mut warnings);
         }
-        let store = json::read(&bytes).map_err(|e| {
+        let store = serde_json::from_slice(&bytes).map_err(|e| {
             let what = match std::str::from_utf8(&bytes) {
                 Ok(_) => describe(&e),
                 Err(e) => {
@@ -134,11 +132,10 @@ impl StoreFile {
     }
 
     /// What the file holds, if it can be read: nothing is said or repaired, and nothing is waited for.
-    #[must_use]
     pub fn peek(&self) -> Option<Store> {
         let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
         let bytes = fs::read(is_file.then_some(&self.path)?).ok()?;
-        json::read(&bytes).ok()
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Changes the profiles under the lock: what `change` sees is what the file holds now, and what it leaves is
@@ -228,7 +225,8 @@ impl StoreFile {
         struct Version {
             version: u64,
         }
-        let newer = json::read::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
+        let newer =
+            serde_json::from_slice::<Version>(bytes).is_ok_and(|file| file.version > VERSION);
         let said = format!("{} can't be understood: {}", self.path.display(), what);
         Error::failed(said).hint(match newer {
             true => "it was left as it is; it was written by a newer llamactl: update this one",
@@ -240,7 +238,6 @@ impl StoreFile {
 }
 
 /// What is wrong with the file, without what stood there: that may be half a key.
-#[must_use]
 pub fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let place = format!("line {}, column {}", error.line(), error.column());

@@ -10,8 +10,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::address::ApiUrl;
 use crate::secret::Secret;
+use crate::url::ApiUrl;
 
 /// The version of the file that this program writes.
 pub const VERSION: u64 = 1;
@@ -218,7 +218,6 @@ impl Default for Store {
 
 impl Store {
     /// The address of the current environment.
-    #[must_use]
     pub fn current_url(&self) -> ApiUrl {
         self.current_environment
             .clone()
@@ -226,7 +225,6 @@ impl Store {
     }
 
     /// The current environment.
-    #[must_use]
     pub fn current(&self) -> Environment {
         let url = self.current_url();
         self.environment(&url)
@@ -234,7 +232,6 @@ impl Store {
     }
 
     /// The current environment, and nothing else of the file.
-    #[must_use]
     pub fn into_current(self) -> Environment {
         let url = self.current_url();
         let stored = self.environments.into_iter().find(|env| env.api_url == url);
@@ -242,16 +239,14 @@ impl Store {
     }
 
     /// The environment of that address; the built-in one is always there.
-    #[must_use]
     pub fn environment(&self, url: &ApiUrl) -> Option<Environment> {
         let stored = self.environments.iter().find(|env| env.api_url == *url);
         let built_in =
-            || (url.as_str() == crate::address::LLAMA_CLOUD).then(|| Environment::new(url.clone()));
+            || (url.as_str() == crate::url::LLAMA_CLOUD).then(|| Environment::new(url.clone()));
         stored.cloned().or_else(built_in)
     }
 
     /// The addresses of all environments, the built-in one first.
-    #[must_use]
     pub fn urls(&self) -> Vec<ApiUrl> {
         let built_in = ApiUrl::llama_cloud();
         let others = self.environments.iter().map(|env| env.api_url.clone());
@@ -274,7 +269,6 @@ impl Store {
 
 impl Environment {
     /// An environment that nothing is known of, but that it is there.
-    #[must_use]
     pub fn new(api_url: ApiUrl) -> Self {
         Environment {
             api_url,
@@ -288,13 +282,11 @@ impl Environment {
     }
 
     /// The profile of that name.
-    #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
     /// The current profile.
-    #[must_use]
     pub fn current(&self) -> Option<&Profile> {
         self.profile(self.current_profile.as_deref()?)
     }
@@ -319,7 +311,6 @@ impl Environment {
     }
 
     /// `name` or, where a profile is called that, `name-2` and so on.
-    #[must_use]
     pub fn free_name(&self, name: &str) -> String {
         let mut candidate = name.to_string();
         let mut count = 2u32;
@@ -333,7 +324,6 @@ impl Environment {
 
 impl Profile {
     /// A profile without credentials.
-    #[must_use]
     pub fn new(name: String, project_id: String) -> Self {
         Profile {
             name,
@@ -347,7 +337,6 @@ impl Profile {
     }
 
     /// `oidc`, `token` or `none`.
-    #[must_use]
     pub fn auth_type(&self) -> &'static str {
         match (&self.oidc, &self.api_key) {
             (Some(_), _) => "oidc",

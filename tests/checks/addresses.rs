@@ -1,11 +1,11 @@
 //! Any address, proxy setting, NO_PROXY list, word and `Location`, a line each: no panic, what is normal stays as it is,
 //! the HTTP library sees the host that we see, and no message repeats a password.
 
-use llamactl::address::{ApiUrl, host_of, is_loopback};
 use llamactl::error::Kind;
 use llamactl::http::proxy::{Proxy, Settings};
-use llamactl::http::url::{encode, form, join, origin};
-use llamactl::{input, quote};
+use llamactl::url::{ApiUrl, host_of, is_loopback};
+use llamactl::url::{encode, form, join, origin};
+use llamactl::{shell_quote, validate};
 use ureq::http::Uri;
 
 const PASSWORD: &str = "hunter2hunter2";
@@ -141,30 +141,34 @@ fn followed(base: &str, location: &str) {
 
 /// A name, an id or a key; and any text in the spelling of a shell or of an address.
 fn word(text: &str) {
-    let checked = [input::id(text), input::profile_name(text)];
+    let checked = [validate::id(text), validate::profile_name(text)];
     for word in checked.into_iter().flatten() {
         assert!((1..=512).contains(&word.len()));
         assert!(super::is_harmless(&word) && !word.contains(' '));
     }
-    if let Some(name) = input::fitted_name(text) {
-        assert_eq!(input::profile_name(&name).as_ref(), Ok(&name));
+    if let Some(name) = validate::fitted_name(text) {
+        assert_eq!(validate::profile_name(&name).as_ref(), Ok(&name));
     }
-    if let Ok(key) = input::api_key(text) {
+    if let Ok(key) = validate::api_key(text) {
         assert!(key.expose().bytes().all(|byte| byte.is_ascii_graphic()));
         assert!(2 * (key.masked().len() - 4) <= key.expose().len());
     }
 
     let inner = |quoted: String| quoted[1..quoted.len() - 1].to_string();
-    assert_eq!(inner(quote::sh(text)).replace(r"'\''", "'"), text);
-    assert!(!inner(quote::sh(text)).replace(r"'\''", "").contains('\''));
+    assert_eq!(inner(shell_quote::sh(text)).replace(r"'\''", "'"), text);
     assert!(
-        !inner(quote::fish(text))
+        !inner(shell_quote::sh(text))
+            .replace(r"'\''", "")
+            .contains('\'')
+    );
+    assert!(
+        !inner(shell_quote::fish(text))
             .replace(r"\\", "")
             .replace(r"\'", "")
             .contains(['\'', '\\'])
     );
     let quotes = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
-    let shell = inner(quote::powershell(text));
+    let shell = inner(shell_quote::powershell(text));
     assert_eq!(
         shell.matches(quotes).count(),
         2 * text.matches(quotes).count()

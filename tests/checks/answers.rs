@@ -7,20 +7,22 @@
 
 use std::io::BufReader;
 
-use llamactl::address::{ApiUrl, host_of, is_loopback};
-use llamactl::browser::is_web_address;
+use llamactl::api::ApiErrorKind;
+use llamactl::api::auth::OidcDiscovery;
+use llamactl::api::client::{CredentialOrigin, Organization, Project, Version, read, refusal};
+use llamactl::api::deployments::{Deployment, LogLine, Release};
 use llamactl::error::Kind;
-use llamactl::http::api::{Organization, Project, Version, Whose, Why, read, refusal};
-use llamactl::http::deployments::{Deployment, LogLine, Release};
-use llamactl::http::events::Events;
-use llamactl::http::login::OidcDiscovery;
-use llamactl::http::{Response, url};
-use llamactl::oidc::device::{Answer, Grant, Next, Polling};
+use llamactl::http::Response;
+use llamactl::http::sse::Events;
+use llamactl::oidc::device::{DeviceAuthorization, PollAction, PollResult, Polling};
 use llamactl::oidc::discovery::{Client, Provider};
-use llamactl::oidc::{Refusal, Tokens};
-use llamactl::output::plain;
+use llamactl::oidc::{OAuthError, TokenSet};
+use llamactl::sanitize::sanitize;
+use llamactl::term::browser::is_web_address;
 use llamactl::timestamp::Instant;
-use llamactl::{input, secret::Secret};
+use llamactl::url;
+use llamactl::url::{ApiUrl, host_of, is_loopback};
+use llamactl::{secret::Secret, validate};
 use serde::de::DeserializeOwned;
 
 const ISSUER: &str = "https://issuer.example/.well-known/openid-configuration";
@@ -65,7 +67,7 @@ fn answer(body: &[u8]) -> Response {
         .get(..3)
         .and_then(|text| std::str::from_utf8(text).ok());
     let status = digits.and_then(|text| text.parse().ok());
-    let text: String = plain(&String::from_utf8_lossy(body))
+    let text: String = sanitize(&String::from_utf8_lossy(body))
         .chars()
         .take(500)
         .collect();
@@ -89,7 +91,7 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
         Err(trouble) => {
             assert_eq!(
                 (trouble.why, trouble.error.kind),
-                (Why::Nonsense, Kind::NoAnswer)
+                (ApiErrorKind::Nonsense, Kind::NoAnswer)
             );
             super::assert_readable(&trouble.error);
             // What stood there may be a key.
@@ -102,20 +104,24 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 /// An answer that is a refusal.
 fn refused(body: &[u8]) {
     let response = answer(body);
-    for whose in [None, Some(Whose::Given), Some(Whose::Profile("work"))] {
+    for whose in [
+        None,
+        Some(CredentialOrigin::Provided),
+        Some(CredentialOrigin::Profile("work")),
+    ] {
         let trouble = refusal(&base(), &response, whose);
         super::assert_readable(&trouble.error);
         assert_eq!(trouble.answer, Ok(response.status));
         let (why, kind) = (trouble.why, trouble.error.kind);
         let expected = match response.status {
-            401 | 403 => why == Why::Rejected && kind == Kind::Auth,
-            408 | 429 | 500.. => why == Why::OutOfReach && kind == Kind::NoAnswer,
+            401 | 403 => why == ApiErrorKind::Rejected && kind == Kind::Auth,
+            408 | 429 | 500.. => why == ApiErrorKind::OutOfReach && kind == Kind::NoAnswer,
             404 => matches!(
                 (why, kind),
-                (Why::Nonsense, Kind::NoAnswer) | (Why::NotFound, Kind::Failed)
+                (ApiErrorKind::Nonsense, Kind::NoAnswer) | (ApiErrorKind::NotFound, Kind::Failed)
             ),
-            400..500 => why == Why::Refused && kind == Kind::Failed,
-            _ => why == Why::Nonsense && kind == Kind::NoAnswer,
+            400..500 => why == ApiErrorKind::Refused && kind == Kind::Failed,
+            _ => why == ApiErrorKind::Nonsense && kind == Kind::NoAnswer,
         };
         assert!(expected, "{}: {why:?}, {kind:?}", response.status);
     }
@@ -140,7 +146,7 @@ fn client(body: &[u8]) {
     };
     match Client::named(&base(), said) {
         Ok(client) => {
-            assert_eq!(input::id(&client.id).as_ref(), Ok(&client.id));
+            assert_eq!(validate::id(&client.id).as_ref(), Ok(&client.id));
             assert_secure(&client.discovery_url);
         }
         Err(error) => super::assert_readable(&error),
@@ -183,7 +189,7 @@ fn assert_secure(url: &str) {
 
 /// A code for the person, and the questions that follow.
 fn grant(body: &[u8]) {
-    let Some(Ok(grant)) = Grant::parse(body) else {
+    let Some(Ok(grant)) = DeviceAuthorization::parse(body) else {
         return;
     };
     assert!(super::is_harmless(&grant.user_code) && !grant.user_code.is_empty());
@@ -199,27 +205,27 @@ fn grant(body: &[u8]) {
     let mut polling = Polling::new(&grant, now);
     let mut next = polling.first(now);
     for byte in body.iter().rev() {
-        let Next::Ask(wait) = next else {
+        let PollAction::Poll(wait) = next else {
             break;
         };
         assert!(wait >= 1);
         now += wait;
         assert!(now < 1000 + grant.expires_in, "asked too late");
         let answer = match byte % 4 {
-            0 => Answer::Pending,
-            1 => Answer::SlowDown,
-            2 => Answer::TimedOut,
-            _ => Answer::Lost,
+            0 => PollResult::Pending,
+            1 => PollResult::SlowDown,
+            2 => PollResult::TimedOut,
+            _ => PollResult::Transient,
         };
         next = polling.after(answer, now);
     }
 }
 
 fn tokens(body: &[u8]) {
-    let Some(tokens) = Tokens::parse(body) else {
+    let Some(tokens) = TokenSet::parse(body) else {
         return;
     };
-    let fits = |token: &Secret| input::api_key(token.expose()).as_ref() == Ok(token);
+    let fits = |token: &Secret| validate::api_key(token.expose()).as_ref() == Ok(token);
     assert!(fits(&tokens.access));
     assert!(tokens.refresh.as_ref().is_none_or(fits) && tokens.id.as_ref().is_none_or(fits));
     assert!(
@@ -232,16 +238,20 @@ fn tokens(body: &[u8]) {
 /// What came back from the token endpoint.
 fn polled(body: &[u8]) {
     let response = answer(body);
-    if let Some(refusal) = Refusal::parse(&response.body) {
+    if let Some(refusal) = OAuthError::parse(&response.body) {
         assert!(super::is_harmless(&refusal.code) && super::is_harmless(&refusal.said));
         assert!(refusal.said.chars().count() <= 700, "{}", refusal.said);
     }
-    match Answer::of(Ok(&response)) {
-        Answer::Tokens(_) => assert_eq!(response.status, 200),
-        Answer::Nonsense(error) => super::assert_readable(&error),
-        Answer::Refused(said) => assert!(super::is_harmless(&said)),
-        Answer::Lost | Answer::Pending | Answer::SlowDown | Answer::Denied | Answer::Expired => {}
-        Answer::TimedOut => panic!("there was an answer"),
+    match PollResult::of(Ok(&response)) {
+        PollResult::Approved(_) => assert_eq!(response.status, 200),
+        PollResult::Malformed(error) => super::assert_readable(&error),
+        PollResult::Rejected(said) => assert!(super::is_harmless(&said)),
+        PollResult::Transient
+        | PollResult::Pending
+        | PollResult::SlowDown
+        | PollResult::Denied
+        | PollResult::Expired => {}
+        PollResult::TimedOut => panic!("there was an answer"),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use llamactl::dotenv::{Binding, Refusal, assigns, edit, spell};
+use llamactl::dotenv::{Binding, EditError, assigns, edit, spell};
 
 const NAMES: [&str; 3] = [
     "LLAMA_CLOUD_API_KEY",
@@ -45,12 +45,12 @@ pub fn check(input: &[u8]) {
                 Err(_) => assert_eq!(read(file), None, "a key can't be changed again"),
             }
         }
-        Err(Refusal::Value { .. }) => assert_eq!(spell(&key), None),
-        Err(Refusal::OpenQuote { line } | Refusal::Disputed { line }) => {
+        Err(EditError::Value { .. }) => assert_eq!(spell(&key), None),
+        Err(EditError::OpenQuote { line } | EditError::Disputed { line }) => {
             let lines = file.split(|&b| b == b'\n').count();
             assert!(line >= 1 && line <= lines, "line {line}");
         }
-        Err(Refusal::Name { name }) => panic!("{name}"),
+        Err(EditError::Name { name }) => panic!("{name}"),
     }
 }
 

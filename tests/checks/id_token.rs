@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use llamactl::oidc::id_token::{Expected, Flaw, Keys, verify};
+use llamactl::oidc::id_token::{Expected, IdTokenError, Keys, verify};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ pub fn check(input: &[u8]) {
     let token = sign(r#"{"alg":"EdDSA","kid":"k"}"#, &claims);
     let read: Value = serde_json::from_str(&claims).expect("it was written");
     let verified = verify(&token, ours(), &EXPECTED);
-    if verified != Err(Flaw::Other("is too long")) {
+    if verified != Err(IdTokenError::Other("is too long")) {
         assert_eq!(verified.is_ok(), is_good(&read), "{claims}: {verified:?}");
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! The first two lines are the answers about the tables, the others are the rows.
 
-use llamactl::input;
-use llamactl::python_profiles::{Database, Layout};
+use llamactl::import::{Database, Layout};
 use llamactl::store::{Environment, Login, Profile, Store};
+use llamactl::validate;
 
 /// See the head of this file.
 pub fn check(input: &[u8]) {
@@ -75,12 +75,12 @@ pub fn check(input: &[u8]) {
 
 fn assert_fit(profile: &Profile) {
     assert_eq!(
-        input::profile_name(&profile.name).as_ref(),
+        validate::profile_name(&profile.name).as_ref(),
         Ok(&profile.name)
     );
     let ids = [Some(&profile.project_id), profile.api_key_id.as_ref()];
     for id in ids.into_iter().flatten() {
-        assert_eq!(input::id(id).as_ref(), Ok(id));
+        assert_eq!(validate::id(id).as_ref(), Ok(id));
     }
     let login = profile.oidc.as_ref();
     let tokens = |login: &Login| {
@@ -89,7 +89,7 @@ fn assert_fit(profile: &Profile) {
     };
     let tokens = login.map(tokens).into_iter().flatten().flatten();
     for key in profile.api_key.clone().into_iter().chain(tokens) {
-        assert_eq!(input::api_key(key.expose()).as_ref(), Ok(&key));
+        assert_eq!(validate::api_key(key.expose()).as_ref(), Ok(&key));
     }
     if let Some(login) = login {
         assert!(

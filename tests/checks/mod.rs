@@ -13,7 +13,7 @@ pub mod import;
 pub mod store;
 
 use llamactl::error::Error;
-use llamactl::input::is_invisible;
+use llamactl::sanitize::is_control_or_format;
 
 /// Panics where something does not hold.
 pub type Check = fn(&[u8]);
@@ -32,7 +32,7 @@ pub const CHECKS: [(&str, Check); 7] = [
 
 /// A text that a terminal shows as what it is, on one line.
 fn is_harmless(text: &str) -> bool {
-    !text.chars().any(is_invisible)
+    !text.chars().any(is_control_or_format)
 }
 
 /// `error: …` and at most one `hint: …`, nothing that a terminal would act on, of a length that people read.

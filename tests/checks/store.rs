@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use llamactl::address::ApiUrl;
 use llamactl::store::{Profile, Store, describe};
+use llamactl::url::ApiUrl;
 use serde_json::Value;
 use serde_json::value::RawValue;
 

@@ -187,7 +187,7 @@ fn problems(
         ("stderr", &output.raw_stderr),
     ] {
         let text = String::from_utf8_lossy(bytes);
-        let is_harmless = |c: char| c == '\n' || !llamactl::input::is_invisible(c);
+        let is_harmless = |c: char| c == '\n' || !llamactl::sanitize::is_control_or_format(c);
         check(
             text.chars().all(is_harmless) && !text.contains('\u{fffd}') || fault == Fault::NotUtf8,
             format!("{stream} has control characters"),

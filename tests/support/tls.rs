@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What is wrong with a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Flaw {
+pub enum IdTokenError {
     None,
     /// It ended years ago.
     Expired,
@@ -40,9 +40,9 @@ impl Authority {
     }
 
     /// What a server at 127.0.0.1 (and localhost) uses.
-    pub fn server_config(&self, flaw: Flaw) -> Arc<ServerConfig> {
+    pub fn server_config(&self, flaw: IdTokenError) -> Arc<ServerConfig> {
         let names = match flaw {
-            Flaw::WrongName => vec!["elsewhere.example".to_string()],
+            IdTokenError::WrongName => vec!["elsewhere.example".to_string()],
             _ => vec!["127.0.0.1".to_string(), "localhost".to_string()],
         };
         self.config(names, flaw)
@@ -50,18 +50,18 @@ impl Authority {
 
     /// What a server that is reached by this name uses, as behind a proxy.
     pub fn server_config_for(&self, name: &str) -> Arc<ServerConfig> {
-        self.config(vec![name.to_string()], Flaw::None)
+        self.config(vec![name.to_string()], IdTokenError::None)
     }
 
-    fn config(&self, names: Vec<String>, flaw: Flaw) -> Arc<ServerConfig> {
+    fn config(&self, names: Vec<String>, flaw: IdTokenError) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(names).expect("names");
-        if flaw == Flaw::Expired {
+        if flaw == IdTokenError::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
         let key = key();
         let certificate = match flaw {
-            Flaw::SelfSigned => params.self_signed(&key),
+            IdTokenError::SelfSigned => params.self_signed(&key),
             _ => params.signed_by(&key, &self.0),
         };
         let certificate: CertificateDer<'static> = certificate.expect("a certificate").into();

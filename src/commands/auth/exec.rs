@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::handover::Handover;
+use crate::commands::auth::exported::ExportedCredentials;
 use crate::error::{Error, Kind, Result, os_reason};
 use crate::vars;
 
@@ -19,16 +19,16 @@ pub struct Args {
 impl Args {
     pub fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            profile: Handover::profile(given),
-            project: Handover::project(given)?,
+            profile: ExportedCredentials::profile(given),
+            project: ExportedCredentials::project(given)?,
             command: given.args().to_vec(),
         })
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
+    let handover =
+        ExportedCredentials::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Error::usage("there is no command to run"));
     };
@@ -51,7 +51,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     };
     Err(Error::new(
         Kind::NotRun(code),
-        format!("'{}' can't be run: {why}", crate::output::plain(&shown)),
+        format!(
+            "'{}' can't be run: {why}",
+            crate::sanitize::sanitize(&shown)
+        ),
     ))
 }
 

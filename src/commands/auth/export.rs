@@ -7,10 +7,12 @@ use std::path::Path;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::handover::Handover;
+use crate::commands::auth::exported::ExportedCredentials;
 use crate::error::{Error, Result, os_reason};
-use crate::output::{self, Doc, plain};
-use crate::{dotenv, quote, terminal};
+use crate::sanitize::sanitize;
+use crate::term::output::{self, Doc};
+use crate::term::prompt;
+use crate::{dotenv, shell_quote};
 
 const GITHUB_ENV: &str = "GITHUB_ENV";
 
@@ -33,8 +35,8 @@ enum Format {
 impl Args {
     pub fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            profile: Handover::profile(given),
-            project: Handover::project(given)?,
+            profile: ExportedCredentials::profile(given),
+            project: ExportedCredentials::project(given)?,
             format: match given.text(OptId::Format) {
                 Some("fish") => Format::Fish,
                 Some("powershell") => Format::PowerShell,
@@ -47,9 +49,9 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let handover = Handover::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
+    let handover =
+        ExportedCredentials::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     match args.format {
         Format::GitHub => github(app, &handover),
         Format::Json => {
@@ -86,18 +88,18 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
 
 fn line(format: &Format, name: &str, value: Option<&str>) -> String {
     match (format, value) {
-        (Format::Fish, Some(value)) => format!("set -gx {name} {};\n", quote::fish(value)),
+        (Format::Fish, Some(value)) => format!("set -gx {name} {};\n", shell_quote::fish(value)),
         (Format::Fish, None) => format!("set -e {name};\n"),
         (Format::PowerShell, Some(value)) => {
-            format!("$env:{name} = {};\n", quote::powershell(value))
+            format!("$env:{name} = {};\n", shell_quote::powershell(value))
         }
         (Format::PowerShell, None) => format!("Remove-Item Env:{name} -ErrorAction Ignore;\n"),
-        (_, Some(value)) => format!("export {name}={};\n", quote::sh(value)),
+        (_, Some(value)) => format!("export {name}={};\n", shell_quote::sh(value)),
         (_, None) => format!("unset {name};\n"),
     }
 }
 
-fn github(app: &App, handover: &Handover) -> Result<()> {
+fn github(app: &App, handover: &ExportedCredentials) -> Result<()> {
     let Some(path) = app.vars.path(GITHUB_ENV) else {
         return Err(Error::usage(format!("{GITHUB_ENV} is not set"))
             .hint("the format github is for a job of GitHub Actions, which sets it"));
@@ -105,25 +107,28 @@ fn github(app: &App, handover: &Handover) -> Result<()> {
     let mut text = String::new();
     for (name, value) in handover.variables() {
         // There is no way to unset a variable for later steps; an empty one counts as unset.
-        text.push_str(&quote::github_variable(name, value.unwrap_or_default()));
+        text.push_str(&shell_quote::github_variable(
+            name,
+            value.unwrap_or_default(),
+        ));
     }
     // Masked before it is handed on: later steps can print it only after that.
     if let Some(key) = &handover.key {
         output::data(&format!(
             "::add-mask::{}\n",
-            quote::github_command(key.expose())
+            shell_quote::github_command(key.expose())
         ))?;
     }
     append(&path, &text).map_err(|e| {
         Error::failed(format!(
             "{} of {GITHUB_ENV} can't be written: {}",
-            plain(&path.display().to_string()),
+            sanitize(&path.display().to_string()),
             os_reason(&e)
         ))
     })?;
-    terminal::say(&format!(
+    prompt::say(&format!(
         "set the variables for the steps to come in {}",
-        plain(&path.display().to_string())
+        sanitize(&path.display().to_string())
     ));
     Ok(())
 }

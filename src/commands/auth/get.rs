@@ -2,12 +2,12 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::Result;
-use crate::output::{self, Doc, Format, yes_no};
-use crate::python_profiles;
+use crate::import;
 use crate::store::{Environment, Profile};
-use crate::terminal;
+use crate::term::output::{self, Doc, Format, yes_no};
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -24,7 +24,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
     let is_new = store.environments.iter().all(|env| env.profiles.is_empty());
@@ -33,7 +32,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         Some(name) => {
             let one = env
                 .profile(name)
-                .ok_or_else(|| choice::no_such_profile(&env, name))?;
+                .ok_or_else(|| select::no_such_profile(&env, name))?;
             std::slice::from_ref(one)
         }
         None => &env.profiles,
@@ -51,10 +50,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&doc.render(args.format).unwrap_or_default());
     }
     if shown.is_empty() {
-        terminal::say(&format!("no profiles in {}", env.api_url));
-        terminal::say("make one with `llamactl auth login` or `llamactl auth token`");
-        if is_new && python_profiles::are_there(app.vars) {
-            terminal::say("or take over the Python tool's with `llamactl auth import`");
+        prompt::say(&format!("no profiles in {}", env.api_url));
+        prompt::say("make one with `llamactl auth login` or `llamactl auth token`");
+        if is_new && import::are_there(app.vars) {
+            prompt::say("or take over the Python tool's with `llamactl auth import`");
         }
         return Ok(());
     }

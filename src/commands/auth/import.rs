@@ -4,15 +4,16 @@
 
 use std::path::PathBuf;
 
-use crate::address::{ApiUrl, LLAMA_CLOUD};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::Result;
-use crate::output::{self, Doc, Format, plain};
-use crate::python_profiles::{self, Database, EnvironmentRow, ProfileRow};
+use crate::import::{self, Database, EnvironmentRow, ProfileRow};
+use crate::sanitize::sanitize;
 use crate::store::{Environment, Profile, Store};
-use crate::terminal;
+use crate::term::output::{self, Doc, Format};
+use crate::term::prompt;
+use crate::url::{ApiUrl, LLAMA_CLOUD};
 
 /// What the line says.
 pub struct Args {
@@ -54,19 +55,18 @@ struct ProfileLine {
     skipped: Option<String>,
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let path = python_profiles::locate(args.from.as_deref(), app.vars)?;
-    let database = python_profiles::read(&path)?;
+    let path = import::locate(args.from.as_deref(), app.vars)?;
+    let database = import::read(&path)?;
     let report = match args.dry_run {
         true => merge(&mut app.profiles()?, &database),
         false => app.change_profiles(|store| Ok(merge(store, &database)))?,
     };
     if database.is_newer {
-        terminal::warn("a newer Python tool wrote these profiles; what is new in them stays there");
+        prompt::warn("a newer Python tool wrote these profiles; what is new in them stays there");
     }
     if database.unreadable > 0 {
-        terminal::warn(&format!(
+        prompt::warn(&format!(
             "{} of its rows can't be understood and were skipped",
             database.unreadable
         ));
@@ -222,10 +222,10 @@ impl Report {
         for line in &self.environments {
             let url = line.url.as_ref().map_or("an environment", ApiUrl::as_str);
             match &line.skipped {
-                None if dry_run => terminal::say(&format!("would add environment {url}")),
-                None => terminal::say(&format!("added environment {url}")),
+                None if dry_run => prompt::say(&format!("would add environment {url}")),
+                None => prompt::say(&format!("added environment {url}")),
                 Some(_) if line.url.is_some() => {}
-                Some(why) => terminal::warn(&format!("skipped {url}: {why}")),
+                Some(why) => prompt::warn(&format!("skipped {url}: {why}")),
             }
         }
         let rows: Vec<[String; 5]> = self
@@ -256,13 +256,13 @@ impl Report {
         }
         let (came, all) = (self.came(), self.profiles.len());
         let skipped = all - came;
-        let from = plain(from);
+        let from = sanitize(from);
         match dry_run {
-            true => terminal::say(&format!(
+            true => prompt::say(&format!(
                 "would import {} from {from}, and skip {skipped}; nothing was written",
                 profiles(came)
             )),
-            false => terminal::say(&format!(
+            false => prompt::say(&format!(
                 "imported {} from {from}, skipped {skipped}",
                 profiles(came)
             )),
@@ -271,12 +271,12 @@ impl Report {
             return Ok(());
         }
         if let Some(url) = &self.current_environment {
-            terminal::say(&format!("the current environment is {url}"));
+            prompt::say(&format!("the current environment is {url}"));
         }
         let is_login =
             |line: &ProfileLine| line.skipped.is_none() && line.auth_type == Some("oidc");
         if self.profiles.iter().any(is_login) {
-            terminal::say(
+            prompt::say(
                 "a browser login is now shared with the Python tool: a refresh or logout in one tool can end it in the other",
             );
         }

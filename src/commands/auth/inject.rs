@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::handover::Handover;
+use crate::commands::auth::exported::ExportedCredentials;
+use crate::dotenv::file;
 use crate::dotenv::{Binding, edit};
 use crate::error::{Error, Result};
-use crate::output::{self, plain};
-use crate::{env_file, terminal};
+use crate::sanitize::sanitize;
+use crate::term::output;
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -25,15 +27,14 @@ impl Args {
                 .path(OptId::EnvFile)
                 .unwrap_or(Path::new(".env"))
                 .to_path_buf(),
-            profile: Handover::profile(given),
+            profile: ExportedCredentials::profile(given),
             check: given.has(OptId::Check),
         }
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let handover = Handover::stored(app, args.profile.as_deref())?;
+    let handover = ExportedCredentials::stored(app, args.profile.as_deref())?;
     let mut bindings = Vec::new();
     let mut forbidden = Vec::new();
     for (name, value) in handover.variables() {
@@ -48,23 +49,23 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
                 Error::usage("--check needs a file to look at").hint("leave `--env-file -` out")
             );
         }
-        let lines = edit(b"", &bindings)
-            .map_err(|refusal| env_file::explain(&refusal, "standard output"))?;
+        let lines =
+            edit(b"", &bindings).map_err(|refusal| file::explain(&refusal, "standard output"))?;
         return output::bytes(&lines);
     }
-    let shown = plain(&args.file.display().to_string());
+    let shown = sanitize(&args.file.display().to_string());
     let outcome = match args.check {
-        true => env_file::check(&args.file, &bindings, &forbidden)?,
-        false => env_file::write(&args.file, &bindings, &forbidden)?,
+        true => file::check(&args.file, &bindings, &forbidden)?,
+        false => file::write(&args.file, &bindings, &forbidden)?,
     };
-    terminal::warn_all(&outcome.warnings);
+    prompt::warn_all(&outcome.warnings);
     match (args.check, outcome.changed) {
         (true, true) => {
             return Err(Error::failed(format!("{shown} is not up to date"))
                 .hint("`llamactl auth inject` would write it"));
         }
-        (false, true) => terminal::say(&format!("wrote {} variables to {shown}", bindings.len())),
-        (_, false) => terminal::say(&format!("{shown} is up to date")),
+        (false, true) => prompt::say(&format!("wrote {} variables to {shown}", bindings.len())),
+        (_, false) => prompt::say(&format!("{shown} is up to date")),
     }
     Ok(())
 }

@@ -4,26 +4,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::ApiErrorKind;
+use crate::api::auth::CreatedKey;
+use crate::api::client::{Api, CredentialOrigin, Organization, Project, find_project};
 use crate::app::App;
-use crate::browser;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::{Error, Kind, Result};
-use crate::http::Cause;
-use crate::http::api::{Api, Organization, Project, Whose, Why, find_project};
-use crate::http::login::Minted;
-use crate::input;
-use crate::oidc::device::{self, Grant};
+use crate::http::TransportErrorKind;
+use crate::login::refresh;
+use crate::login::revoke;
+use crate::oidc::TokenSet;
+use crate::oidc::device::{self, DeviceAuthorization};
 use crate::oidc::discovery::{self, Client, Provider};
 use crate::oidc::id_token::{self, Claims, Expected, Keys};
-use crate::oidc::{Tokens, refresh};
-use crate::output::plain;
+use crate::sanitize::sanitize;
 use crate::secret::Secret;
-use crate::signals;
-use crate::signout;
 use crate::store::{Environment, Login, Profile};
-use crate::terminal::{self, Line};
+use crate::term::browser;
+use crate::term::prompt::{self, Line};
+use crate::term::signals;
+use crate::validate;
 
 /// The longest name of a machine that a key is named after, in characters.
 const LONGEST_DEVICE: usize = 64;
@@ -47,9 +49,9 @@ impl Args {
                     .map_err(|why| Error::usage(format!("the value of {option} {why}")))
             };
         Ok(Args {
-            project: checked(OptId::Project, "--project", input::id)?,
-            org: checked(OptId::Org, "--org", input::id)?,
-            name: checked(OptId::Name, "--name", input::profile_name)?,
+            project: checked(OptId::Project, "--project", validate::id)?,
+            org: checked(OptId::Org, "--org", validate::id)?,
+            name: checked(OptId::Name, "--name", validate::profile_name)?,
             browser: !given.has(OptId::NoBrowser),
         })
     }
@@ -61,7 +63,6 @@ struct Visitor {
     claims: Claims,
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let env = app.profiles()?.current();
     if !env.requires_auth {
@@ -85,30 +86,35 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         .and_then(|visitor| settle(args, app, &env, visitor));
     if let (Err(_), Some(token)) = (&outcome, &tokens.refresh) {
         // Nobody will use this login; that it can't be ended is no news beside what went wrong.
-        let _ = signout::end_login_at(&mut app.http, &provider, &client.id, token);
+        let _ = revoke::end_login_at(&mut app.http, &provider, &client.id, token);
     }
     outcome
 }
 
 /// Shows the person where to go and what to type, and opens a browser there.
-fn show(args: &Args, app: &App, grant: &Grant) {
-    terminal::say(&format!("open this address:  {}", grant.verification_uri));
-    terminal::say(&format!("enter this code:    {}", grant.user_code));
+fn show(args: &Args, app: &App, grant: &DeviceAuthorization) {
+    prompt::say(&format!("open this address:  {}", grant.verification_uri));
+    prompt::say(&format!("enter this code:    {}", grant.user_code));
     if let Some(complete) = &grant.verification_uri_complete {
-        terminal::say(&format!("both in one:        {complete}"));
+        prompt::say(&format!("both in one:        {complete}"));
     }
     if args.browser && app.is_interactive() {
         let url = grant.verification_uri_complete.as_ref();
         if browser::open(app.vars, url.unwrap_or(&grant.verification_uri)) {
-            terminal::say("a browser was started there; compare the code");
+            prompt::say("a browser was started there; compare the code");
         }
     }
 }
 
-fn wait(app: &mut App, provider: &Provider, client: &Client, grant: &Grant) -> Result<Tokens> {
+fn wait(
+    app: &mut App,
+    provider: &Provider,
+    client: &Client,
+    grant: &DeviceAuthorization,
+) -> Result<TokenSet> {
     let mut line = Line::new(app.is_interactive());
     if !app.is_interactive() {
-        terminal::say(&format!(
+        prompt::say(&format!(
             "waiting for approval, for at most {}",
             clock_face(grant.expires_in)
         ));
@@ -135,7 +141,7 @@ fn identify(
     app: &mut App,
     provider: &Provider,
     client: &Client,
-    tokens: &Tokens,
+    tokens: &TokenSet,
     keys: &mut Option<Keys>,
 ) -> Result<Visitor> {
     let Some(id_token) = &tokens.id else {
@@ -156,7 +162,7 @@ fn identify(
         .map_err(id_token::disbelieved)?;
     let mut login = Login {
         subject: claims.subject.clone(),
-        email: claims.email.as_deref().map(plain),
+        email: claims.email.as_deref().map(sanitize),
         client_id: client.id.clone(),
         discovery_url: client.discovery_url.clone(),
         device_name: device_name(app),
@@ -207,9 +213,9 @@ fn settle(args: &Args, app: &mut App, env: &Environment, visitor: Visitor) -> Re
             } else {
                 "created"
             };
-            terminal::say(&format!(
+            prompt::say(&format!(
                 "{what} profile {} and made it current",
-                plain(&name)
+                sanitize(&name)
             ));
             Ok(())
         }
@@ -259,7 +265,7 @@ fn proposed_name(claims: &Claims) -> String {
     let mut fitted = proposed
         .into_iter()
         .flatten()
-        .filter_map(input::fitted_name);
+        .filter_map(validate::fitted_name);
     fitted.next().unwrap_or_else(|| "login".to_string())
 }
 
@@ -276,7 +282,7 @@ fn project(
         &mut app.http,
         url,
         Some(&login.access_token),
-        Whose::NewLogin,
+        CredentialOrigin::NewLogin,
     )
     .projects(args.org.as_deref())?;
     let project = match &args.project {
@@ -284,12 +290,12 @@ fn project(
         None => {
             let shown = in_organization(app, env, login, &projects, args.org.is_some())?;
             let current = existing.map(|profile| profile.project_id.as_str());
-            &choice::project(app, &shown, current, "--project")?.clone()
+            &select::project(app, &shown, current, "--project")?.clone()
         }
     };
-    let id = input::id(&project.project_id)
+    let id = validate::id(&project.project_id)
         .map_err(|why| Error::no_answer(format!("{url} sent a project whose id {why}")))?;
-    Ok((id, plain(project.name())))
+    Ok((id, sanitize(project.name())))
 }
 
 /// The projects of the organization that the person picks, where there is a choice and a person.
@@ -310,9 +316,14 @@ fn in_organization(
         return Ok(projects.to_vec());
     }
     let token = Some(&login.access_token);
-    let known = Api::new(&mut app.http, &env.api_url, token, Whose::NewLogin)
-        .organizations()?
-        .unwrap_or_default();
+    let known = Api::new(
+        &mut app.http,
+        &env.api_url,
+        token,
+        CredentialOrigin::NewLogin,
+    )
+    .organizations()?
+    .unwrap_or_default();
     let known: BTreeMap<&str, &Organization> =
         known.iter().map(|org| (org.org_id.as_str(), org)).collect();
     let of_id = |id: &str| known.get(id);
@@ -323,33 +334,46 @@ fn in_organization(
     let marked = ids
         .iter()
         .position(|id| of_id(id).is_some_and(|org| org.is_default));
-    let picked = ids[terminal::pick("Organizations", &labels, marked.or(Some(0)))?];
-    app.http.restart_clock();
+    let picked = ids[prompt::pick("Organizations", &labels, marked.or(Some(0)))?];
+    app.http.reset_deadline();
     let is_in_it = |project: &&Project| project.org_id.as_deref() == Some(picked);
     Ok(projects.iter().filter(is_in_it).cloned().collect())
 }
 
 /// Whether the profile has a key that the server still accepts.
 fn accepted_key(app: &mut App, env: &Environment, existing: Option<&Profile>) -> Result<bool> {
-    app.http.restart_clock();
+    app.http.reset_deadline();
     let Some(key) = existing.and_then(|profile| profile.api_key.as_ref()) else {
         return Ok(false);
     };
-    match Api::new(&mut app.http, &env.api_url, Some(key), Whose::Given).me() {
+    match Api::new(
+        &mut app.http,
+        &env.api_url,
+        Some(key),
+        CredentialOrigin::Provided,
+    )
+    .me()
+    {
         Ok(()) => Ok(true),
-        Err(trouble) if trouble.why == Why::Rejected => Ok(false),
+        Err(trouble) if trouble.why == ApiErrorKind::Rejected => Ok(false),
         Err(trouble) => Err(trouble.error),
     }
 }
 
-fn mint(app: &mut App, env: &Environment, login: &Login, profile: &str) -> Result<Minted> {
-    let name = format!("{} llamactl on {}", plain(profile), login.device_name);
+fn mint(app: &mut App, env: &Environment, login: &Login, profile: &str) -> Result<CreatedKey> {
+    let name = format!("{} llamactl on {}", sanitize(profile), login.device_name);
     let token: Option<&Secret> = Some(&login.access_token);
-    let minted = Api::new(&mut app.http, &env.api_url, token, Whose::NewLogin).mint_key(&name);
+    let minted = Api::new(
+        &mut app.http,
+        &env.api_url,
+        token,
+        CredentialOrigin::NewLogin,
+    )
+    .create_key(&name);
     minted.map_err(|trouble| {
         let may_exist = !matches!(
             trouble.answer,
-            Err(Cause::Setup | Cause::NoConnection) | Ok(300..)
+            Err(TransportErrorKind::Setup | TransportErrorKind::NoConnection) | Ok(300..)
         );
         match may_exist {
             true => trouble.error.hint(format!(
@@ -390,7 +414,7 @@ fn store(
                 let Some(stored) = is_there else {
                     return Err(Error::failed(format!(
                         "the profile '{}' was deleted meanwhile",
-                        plain(&known.name)
+                        sanitize(&known.name)
                     ))
                     .hint("log in again: `llamactl auth login`"));
                 };
@@ -407,15 +431,20 @@ fn store(
 }
 
 /// Deletes a key that was made and can't be kept.
-fn discard(app: &mut App, env: &Environment, profile: &Profile, minted: &Minted) {
+fn discard(app: &mut App, env: &Environment, profile: &Profile, minted: &CreatedKey) {
     let token = profile.oidc.as_ref().map(|login| &login.access_token);
-    app.http.restart_clock();
-    let deleted =
-        Api::new(&mut app.http, &env.api_url, token, Whose::NewLogin).delete_key(&minted.id);
+    app.http.reset_deadline();
+    let deleted = Api::new(
+        &mut app.http,
+        &env.api_url,
+        token,
+        CredentialOrigin::NewLogin,
+    )
+    .delete_key(&minted.id);
     if let Err(trouble) = deleted {
-        terminal::warn(&format!(
+        prompt::warn(&format!(
             "the API key {} is still good on {}, delete it there: {}",
-            plain(&minted.id),
+            sanitize(&minted.id),
             env.api_url,
             trouble.error.message
         ));
@@ -437,7 +466,7 @@ fn device_name(app: &App) -> String {
         .vars
         .raw("COMPUTERNAME")
         .map_or(String::new(), |name| name.to_string_lossy().into_owned());
-    let name: String = plain(name.trim()).chars().take(LONGEST_DEVICE).collect();
+    let name: String = sanitize(name.trim()).chars().take(LONGEST_DEVICE).collect();
     match name.as_str() {
         "" => "this computer".to_string(),
         _ => name,
@@ -447,7 +476,7 @@ fn device_name(app: &App) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::ApiUrl;
+    use crate::url::ApiUrl;
 
     fn login(subject: &str) -> Login {
         serde_json::from_value(serde_json::json!({

@@ -1,16 +1,16 @@
 //! `auth logout`: revokes what a profile's login made, and deletes the profile.
 
-use crate::address::ApiUrl;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::{Error, Result};
-use crate::oidc::refresh;
-use crate::output::plain;
-use crate::signout;
+use crate::login::refresh;
+use crate::login::revoke;
+use crate::sanitize::sanitize;
 use crate::store::Profile;
-use crate::terminal;
+use crate::term::prompt;
+use crate::url::ApiUrl;
 use crate::vars;
 
 /// What the line says.
@@ -34,31 +34,30 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     refresh::recover(app)?;
     let env = app.profiles()?.current();
     let leaving: Vec<Profile> = match args.all {
         true => env.profiles.clone(),
         false => {
-            vec![choice::profile(app, &env, args.name.as_deref(), "Log out from")?.clone()]
+            vec![select::profile(app, &env, args.name.as_deref(), "Log out from")?.clone()]
         }
     };
     let mut was_current = false;
     for profile in &leaving {
         // The server first: a key whose id is forgotten can't be deleted any more.
-        signout::revoke(app, &env.api_url, profile);
+        revoke::revoke(app, &env.api_url, profile);
         was_current |= delete(app, &env.api_url, &profile.name)?;
-        terminal::say(&format!("logged out {}", plain(&profile.name)));
+        prompt::say(&format!("logged out {}", sanitize(&profile.name)));
     }
     if leaving.is_empty() {
-        terminal::say(&format!("no profiles in {}", env.api_url));
+        prompt::say(&format!("no profiles in {}", env.api_url));
     }
     if was_current {
-        terminal::say("no profile is current now");
+        prompt::say("no profile is current now");
     }
     if app.vars.raw(vars::API_KEY).is_some() {
-        terminal::warn(&format!(
+        prompt::warn(&format!(
             "{} is still set; commands go on using it",
             vars::API_KEY
         ));
@@ -73,7 +72,7 @@ fn delete(app: &App, url: &ApiUrl, name: &str) -> Result<bool> {
         let was_current = env.current_profile.as_deref() == Some(name);
         match env.remove(name) {
             Some(_) => Ok(was_current),
-            None => Err(choice::no_such_profile(env, name)),
+            None => Err(select::no_such_profile(env, name)),
         }
     })
 }

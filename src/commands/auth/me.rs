@@ -5,11 +5,12 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::credentials::stored_profile;
 use crate::error::{Error, Result};
+use crate::login::refresh::{self, ProfileRef};
 use crate::oidc::discovery::Provider;
-use crate::oidc::id_token::{self, Claims, Expected, Flaw};
-use crate::oidc::refresh::{self, Whose};
-use crate::output::{self, plain};
+use crate::oidc::id_token::{self, Claims, Expected, IdTokenError};
+use crate::sanitize::sanitize;
 use crate::store::Login;
+use crate::term::output;
 use crate::vars;
 
 /// What the line says.
@@ -25,7 +26,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let variable = app.vars.text(vars::PROFILE)?;
     let env = app.profiles()?.current();
@@ -33,15 +33,15 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let Some(login) = &profile.oidc else {
         return Err(Error::failed(format!(
             "the profile '{}' was not made by `llamactl auth login`",
-            plain(&profile.name)
+            sanitize(&profile.name)
         ))
         .hint(
             "only a browser login says who somebody is; `llamactl auth get` lists the profiles",
         ));
     };
     let claims = match look(app, login)? {
-        Err(Flaw::Expired) => {
-            let whose = Whose {
+        Err(IdTokenError::Expired) => {
+            let whose = ProfileRef {
                 url: &env.api_url,
                 profile: &profile.name,
             };
@@ -54,10 +54,12 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         Ok(claims) if claims.subject == login.subject => {
             output::data(&output::json_text(&claims.all.into()))
         }
-        Ok(_) => Err(id_token::disbelieved(Flaw::Other("is of another user"))),
-        Err(Flaw::Expired) => Err(Error::auth(format!(
+        Ok(_) => Err(id_token::disbelieved(IdTokenError::Other(
+            "is of another user",
+        ))),
+        Err(IdTokenError::Expired) => Err(Error::auth(format!(
             "the id token of the profile '{}' has expired, and its provider gives no new one",
-            plain(&profile.name)
+            sanitize(&profile.name)
         ))
         .hint("log in again: `llamactl auth login`")),
         Err(flaw) => Err(id_token::disbelieved(flaw)),
@@ -65,9 +67,9 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
 }
 
 /// Checks the login's id token; one that is not there has expired.
-fn look(app: &mut App, login: &Login) -> Result<std::result::Result<Claims, Flaw>> {
+fn look(app: &mut App, login: &Login) -> Result<std::result::Result<Claims, IdTokenError>> {
     let Some(token) = &login.id_token else {
-        return Ok(Err(Flaw::Expired));
+        return Ok(Err(IdTokenError::Expired));
     };
     let provider = Provider::read(&mut app.http, &login.discovery_url)?;
     let expected = Expected {

@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
+use crate::api::ApiErrorKind;
+use crate::api::client::{Api, Version, find_project};
+use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::handover::Handover;
-use crate::credentials::{Ask, Credentials, Given, Shadowed, Source, Sourced};
+use crate::commands::auth::exported::ExportedCredentials;
+use crate::credentials::{CredentialQuery, Credentials, EnvOverrides, Shadowed, Source, Sourced};
 use crate::error::{Error, Kind, Result};
-use crate::http::api::{Api, Version, Why, find_project};
-use crate::output::{self, Doc, Format, plain};
+use crate::sanitize::sanitize;
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::term::output::{self, Doc, Format};
 use crate::vars;
 
 /// What the line says.
@@ -25,8 +27,8 @@ pub struct Args {
 impl Args {
     pub fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            profile: Handover::profile(given),
-            project: Handover::project(given)?,
+            profile: ExportedCredentials::profile(given),
+            project: ExportedCredentials::project(given)?,
             offline: given.has(OptId::Offline),
             format: Format::of(given),
         })
@@ -71,12 +73,11 @@ impl Check {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let ask = Ask {
+    let ask = CredentialQuery {
         profile: args.profile.as_deref(),
         project: args.project.as_deref(),
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     let credentials = match app.credentials(&ask) {
         Ok(credentials) => credentials,
@@ -117,13 +118,16 @@ fn ask_server(app: &mut App, session: &mut Session) -> Answer {
         Err(trouble) => {
             let mut error = trouble.error;
             match trouble.why {
-                Why::Rejected => {
+                ApiErrorKind::Rejected => {
                     answer.check = Check::Rejected;
                     answer.version = version(app, session);
                 }
-                Why::Setup => {}
+                ApiErrorKind::Setup => {}
                 // Whatever it said, it was no answer to whether it takes the key.
-                Why::OutOfReach | Why::NotFound | Why::Refused | Why::Nonsense => {
+                ApiErrorKind::OutOfReach
+                | ApiErrorKind::NotFound
+                | ApiErrorKind::Refused
+                | ApiErrorKind::Nonsense => {
                     answer.check = Check::Unreachable;
                     error.kind = Kind::NoAnswer;
                 }
@@ -196,7 +200,7 @@ impl Report {
 }
 
 /// What there is to say where nobody is signed in.
-fn nobody(app: &App, ask: &Ask) -> Result<Report> {
+fn nobody(app: &App, ask: &CredentialQuery) -> Result<Report> {
     let store = app.profiles()?;
     let source = match store.current_environment {
         Some(_) => Source::Environment,
@@ -216,7 +220,7 @@ fn nobody(app: &App, ask: &Ask) -> Result<Report> {
             ("auth_type", None),
             ("key", None),
         ],
-        shadowed: Given::read(app.vars, ask)?.shown(),
+        shadowed: EnvOverrides::read(app.vars, ask)?.shown(),
     })
 }
 
@@ -320,15 +324,15 @@ fn text(report: &Report, answer: &Answer) -> String {
     let width = lines
         .iter()
         .filter(|(_, _, from)| !from.is_empty())
-        .map(|(_, value, _)| plain(value).chars().count())
+        .map(|(_, value, _)| sanitize(value).chars().count())
         .max()
         .unwrap_or_default();
     let mut out = String::new();
     for (name, value, from) in lines {
-        let value = plain(&value);
+        let value = sanitize(&value);
         let _ = match from.is_empty() {
             true => writeln!(out, "{name:<11}  {value}"),
-            false => writeln!(out, "{name:<11}  {value:<width$}  {}", plain(&from)),
+            false => writeln!(out, "{name:<11}  {value:<width$}  {}", sanitize(&from)),
         };
     }
     out

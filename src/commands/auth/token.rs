@@ -3,17 +3,18 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use crate::api::ApiErrorKind;
+use crate::api::client::{Api, CredentialOrigin, Project, find_project};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::{Error, Kind, Result, os_reason};
-use crate::http::api::{Api, Project, Whose, Why, find_project};
-use crate::input;
-use crate::output::plain;
+use crate::sanitize::sanitize;
 use crate::secret::Secret;
 use crate::store::{Environment, Profile};
-use crate::terminal;
+use crate::term::prompt;
+use crate::validate;
 
 /// How often a key is asked for at the prompt.
 const ATTEMPTS: u32 = 3;
@@ -40,11 +41,11 @@ impl Args {
         let text = |id, check: fn(&str) -> std::result::Result<String, &'static str>| {
             given.text(id).map(check).transpose()
         };
-        let project = text(OptId::Project, input::id).map_err(|why| {
+        let project = text(OptId::Project, validate::id).map_err(|why| {
             Error::usage(format!("the value of --project {why}"))
                 .hint("`llamactl projects get` lists the ids of projects")
         })?;
-        let name = text(OptId::Name, input::profile_name).map_err(|why| {
+        let name = text(OptId::Name, validate::profile_name).map_err(|why| {
             Error::usage(format!("the value of --name {why}")).hint(
                 "a name is at most 128 characters without blanks, and does not begin with '-'",
             )
@@ -76,11 +77,10 @@ struct Wanted {
     name: Option<String>,
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // In a script it would only be noise.
-    if matches!(args.key, KeyFrom::Line(_)) && terminal::is_watched() {
-        terminal::warn(
+    if matches!(args.key, KeyFrom::Line(_)) && prompt::stderr_is_tty() {
+        prompt::warn(
             "a key on the command line is seen by `ps` and kept by the shell's history; --api-key - and --api-key-file are not",
         );
     }
@@ -107,14 +107,14 @@ fn prompted(args: &Args, app: &mut App, env: &Environment) -> Result<()> {
             .hint("pass --api-key KEY, or --api-key - and the key on standard input, and --project ID"));
     }
     for attempt in 1.. {
-        let typed = terminal::ask_secret("API key (it is not shown)")?;
+        let typed = prompt::ask_secret("API key (it is not shown)")?;
         let outcome = key_from("what was typed", typed.expose())
             .and_then(|key| check(args, app, env, Some(&key)));
         match outcome {
             Ok(wanted) => return store(app, env, wanted),
             Err(error) if matches!(error.kind, Kind::Auth | Kind::Usage) && attempt < ATTEMPTS => {
-                terminal::say(&format!("{}; try again", error.message));
-                app.http.restart_clock();
+                prompt::say(&format!("{}; try again", error.message));
+                app.http.reset_deadline();
             }
             Err(error) => return Err(error),
         }
@@ -138,12 +138,13 @@ fn check(args: &Args, app: &mut App, env: &Environment, key: Option<&Secret>) ->
         return Err(Error::usage("--no-verify needs --project")
             .hint("the projects are not asked for; pass --project ID"));
     }
-    let answer = Api::new(&mut app.http, &env.api_url, key, Whose::Given).projects(None);
+    let answer =
+        Api::new(&mut app.http, &env.api_url, key, CredentialOrigin::Provided).projects(None);
     let projects = match answer {
         Ok(projects) => projects,
         Err(trouble) => match (&args.project, trouble.why) {
-            (Some(id), Why::OutOfReach) => {
-                terminal::warn(&format!(
+            (Some(id), ApiErrorKind::OutOfReach) => {
+                prompt::warn(&format!(
                     "the key could not be checked: {}",
                     trouble.error.message
                 ));
@@ -154,12 +155,12 @@ fn check(args: &Args, app: &mut App, env: &Environment, key: Option<&Secret>) ->
     };
     let project: &Project = match &args.project {
         Some(id) => find_project(&projects, id, &env.api_url)?,
-        None => choice::project(app, &projects, None, "--project")?,
+        None => select::project(app, &projects, None, "--project")?,
     };
-    let id = input::id(&project.project_id).map_err(|why| {
+    let id = validate::id(&project.project_id).map_err(|why| {
         Error::no_answer(format!("{} sent a project whose id {why}", env.api_url))
     })?;
-    Ok(wanted(id, Some(plain(project.name()))))
+    Ok(wanted(id, Some(sanitize(project.name()))))
 }
 
 fn store(app: &App, env: &Environment, wanted: Wanted) -> Result<()> {
@@ -173,9 +174,9 @@ fn store(app: &App, env: &Environment, wanted: Wanted) -> Result<()> {
         }
         put(store.environment_mut(url), wanted)
     })?;
-    terminal::say(&format!(
+    prompt::say(&format!(
         "{what} profile {} and made it current",
-        plain(&name)
+        sanitize(&name)
     ));
     Ok(())
 }
@@ -225,7 +226,7 @@ fn put(env: &mut Environment, wanted: Wanted) -> Result<(String, &'static str)> 
 }
 
 fn key_from(place: &str, text: &str) -> Result<Secret> {
-    input::api_key(text).map_err(|why| {
+    validate::api_key(text).map_err(|why| {
         Error::usage(format!("the API key from {place} {why}"))
             .hint("a key is one line, such as llx-...; copy it whole")
     })
@@ -250,7 +251,7 @@ fn unreadable(place: &str, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::ApiUrl;
+    use crate::url::ApiUrl;
 
     fn wanted(key: Option<&str>, name: Option<&str>) -> Wanted {
         Wanted {

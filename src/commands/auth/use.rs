@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::Result;
-use crate::output::plain;
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -20,14 +20,13 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // A name is looked for under the lock; only to pick one needs a look before.
     let (name, picked_in) = match &args.name {
         Some(name) => (name.clone(), None),
         None => {
             let env = app.profiles()?.current();
-            let profile = choice::profile(app, &env, None, "Profiles")?;
+            let profile = select::profile(app, &env, None, "Profiles")?;
             (profile.name.clone(), Some(env.api_url))
         }
     };
@@ -35,11 +34,11 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         let url = picked_in.unwrap_or_else(|| store.current_url());
         let env = store.environment_mut(&url);
         if env.profile(&name).is_none() {
-            return Err(choice::no_such_profile(env, &name));
+            return Err(select::no_such_profile(env, &name));
         }
         env.current_profile = Some(name.clone());
         Ok(())
     })?;
-    terminal::say(&format!("the current profile is {}", plain(&name)));
+    prompt::say(&format!("the current profile is {}", sanitize(&name)));
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result, os_reason};
-use crate::quote;
-use crate::terminal;
+use crate::shell_quote;
+use crate::term::prompt;
 use crate::vars::Vars;
 
 /// What the line says.
@@ -30,7 +30,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let shell = match args.shell {
         Some(shell) => shell,
@@ -38,7 +37,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     };
     let target = target(shell, app.vars)?;
     if args.dry_run {
-        terminal::say(&format!("would write {}", target.display()));
+        prompt::say(&format!("would write {}", target.display()));
         return Ok(());
     }
     let written = match target.parent() {
@@ -53,9 +52,9 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
             "`llamactl completion {name}` prints the script; put it where {name} finds it"
         ))
     })?;
-    terminal::say(&format!("wrote {}", target.display()));
+    prompt::say(&format!("wrote {}", target.display()));
     for line in what_is_left(shell, &target, app.vars) {
-        terminal::say(&line);
+        prompt::say(&line);
     }
     Ok(())
 }
@@ -103,7 +102,7 @@ fn what_is_left(shell: Shell, target: &Path, vars: Vars) -> Vec<String> {
         Shell::Bash => vec![
             "new shells load it, where the bash-completion package is installed;".to_string(),
             "where it is not, add this line to ~/.bashrc:".to_string(),
-            format!("    . {}", quote::sh(&target.display().to_string())),
+            format!("    . {}", shell_quote::sh(&target.display().to_string())),
         ],
         Shell::Zsh => {
             let rc = match vars.path("ZDOTDIR") {

@@ -6,9 +6,9 @@ use crate::app::App;
 use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
-use crate::input;
-use crate::output;
+use crate::sanitize::is_control_or_format;
 use crate::store::StoreFile;
+use crate::term::output;
 
 /// `completion bash`, `zsh` and `fish`.
 pub fn print(shell: Shell) -> Result<()> {
@@ -41,7 +41,7 @@ pub fn names(given: &Invocation, app: &App) -> Result<()> {
         !name.starts_with('-')
             && !name
                 .chars()
-                .any(|c| c.is_whitespace() || input::is_invisible(c))
+                .any(|c| c.is_whitespace() || is_control_or_format(c))
     };
     let lines = names.into_iter().filter(is_sound).map(|name| name + "\n");
     output::data(&lines.collect::<String>())

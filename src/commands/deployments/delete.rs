@@ -1,13 +1,13 @@
 //! `deployments delete`: deletes a deployment, after asking.
 
+use crate::api::deployments::Deletion;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result};
-use crate::http::deployments::Deletion;
-use crate::output::plain;
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -24,15 +24,14 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
     if !args.yes {
         let place = format!(
             "{} in the project {} of {}",
-            plain(name),
-            plain(&project),
+            sanitize(name),
+            sanitize(&project),
             session.server()
         );
         if !app.is_interactive() {
@@ -41,7 +40,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
             ))
             .hint("pass --yes"));
         }
-        let answer = terminal::ask_line(&format!("Delete {place}? Type yes"), Some("no"))?;
+        let answer = prompt::ask_line(&format!("Delete {place}? Type yes"), Some("no"))?;
         if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
             return Err(Error::failed("nothing was deleted"));
         }
@@ -50,10 +49,10 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         .ask(app, |api| api.delete_deployment(name, &project))
         .map_err(explain)?;
     match deletion {
-        Deletion::Done => terminal::say(&format!("deleted {}", plain(name))),
-        Deletion::Presumed => terminal::warn(&format!(
+        Deletion::Done => prompt::say(&format!("deleted {}", sanitize(name))),
+        Deletion::Presumed => prompt::warn(&format!(
             "there is no {} any more, but the answer to the first request was lost: it was deleted by that, or there was none",
-            plain(name)
+            sanitize(name)
         )),
     }
     Ok(())

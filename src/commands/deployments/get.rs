@@ -1,12 +1,13 @@
 //! `deployments get`: lists the deployments of the project, or shows one.
 
+use crate::api::deployments::Deployment;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
-use crate::http::deployments::Deployment;
-use crate::output::{self, Doc, Format, plain};
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::output::{self, Doc, Format};
+use crate::term::prompt;
 
 /// What is shown in the place of a secret.
 const MASK: &str = "********";
@@ -27,7 +28,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let (shown, doc) = match &args.target.name {
@@ -48,9 +48,9 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     if shown.is_empty() {
-        terminal::say(&format!(
+        prompt::say(&format!(
             "no deployments in the project {}",
-            plain(&project)
+            sanitize(&project)
         ));
         return Ok(());
     }

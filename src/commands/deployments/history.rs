@@ -6,8 +6,9 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
-use crate::output::{self, Doc, Format, plain};
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::output::{self, Doc, Format};
+use crate::term::prompt;
 use crate::timestamp::Instant;
 
 /// What the line says.
@@ -25,7 +26,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let name = args.target.required_name();
@@ -50,7 +50,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     if releases.is_empty() {
-        terminal::say(&format!("no releases of {} yet", plain(name)));
+        prompt::say(&format!("no releases of {} yet", sanitize(name)));
         return Ok(());
     }
     let rows: Vec<[String; 3]> = releases

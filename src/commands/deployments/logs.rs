@@ -7,16 +7,16 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::api::deployments::{LogLine, LogRange};
+use crate::api::{ApiError, ApiErrorKind};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result, os_reason};
-use crate::http::api::{Trouble, Why};
-use crate::http::deployments::{LogLine, LogRange};
-use crate::input::is_invisible;
-use crate::output::plain;
-use crate::{signals, terminal};
+use crate::sanitize::is_control_or_format;
+use crate::sanitize::sanitize;
+use crate::term::{prompt, signals};
 
 /// As the Python tool begins.
 const TAIL: u32 = 200;
@@ -47,7 +47,6 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, false)?;
     let _interruptible = signals::restore_terminal_when_killed();
@@ -85,7 +84,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         };
         let Some(line) = line else {
             if left_out == 0 {
-                terminal::warn("log events that are too long or no JSON are left out");
+                prompt::warn("log events that are too long or no JSON are left out");
             }
             left_out += 1;
             continue;
@@ -108,15 +107,15 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return ended(&e);
     }
     if printed + left_out == 0 && !args.range.follow {
-        terminal::say("no logs yet");
+        prompt::say("no logs yet");
     }
     Ok(())
 }
 
 /// A deployment that has not started has no log to refuse.
-fn not_now(trouble: Trouble) -> Error {
+fn not_now(trouble: ApiError) -> Error {
     match trouble.why {
-        Why::Refused => trouble
+        ApiErrorKind::Refused => trouble
             .error
             .hint("it may not have started yet; `llamactl deployments get` shows its phase"),
         _ => explain(trouble),
@@ -142,7 +141,7 @@ fn one_line_of_json(event: &str) -> Option<String> {
         match c {
             // Only blanks between the parts; within a string they are escaped already.
             '\n' | '\r' | '\t' => {}
-            c if is_invisible(c) => {
+            c if is_control_or_format(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
@@ -165,7 +164,7 @@ fn render(event: &str) -> Option<String> {
         true => String::new(),
         false => line.timestamp.unwrap_or_default(),
     };
-    Some(plain(format!("{time} {place} {body}").trim()))
+    Some(sanitize(format!("{time} {place} {body}").trim()))
 }
 
 /// A structlog record: its fields in the order in which they were written, each as it was spelled.

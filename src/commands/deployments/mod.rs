@@ -7,14 +7,14 @@ pub mod history;
 pub mod logs;
 pub mod rollback;
 
+use crate::api::session::Session;
+use crate::api::{ApiError, ApiErrorKind};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::Ask;
+use crate::credentials::CredentialQuery;
 use crate::error::{Error, Result};
-use crate::http::api::{Trouble, Why};
-use crate::input;
-use crate::session::Session;
+use crate::validate;
 
 /// How much of a commit a table shows.
 const SHORT_SHA: usize = 7;
@@ -32,7 +32,7 @@ impl Target {
     /// Usage, where a name or a project can't be one.
     pub fn from(given: &Invocation) -> Result<Target> {
         let name = given.arg(0).map(deployment_name).transpose();
-        let project = given.text(OptId::Project).map(input::id).transpose();
+        let project = given.text(OptId::Project).map(validate::id).transpose();
         Ok(Target {
             name: name.map_err(|why| Error::usage(format!("the name of the deployment {why}")))?,
             profile: given.text(OptId::Profile).map(str::to_string),
@@ -42,7 +42,6 @@ impl Target {
     }
 
     /// The deployment of a command that needs one.
-    #[must_use]
     pub fn required_name(&self) -> &str {
         // The table says that it is required.
         self.name.as_deref().unwrap_or_default()
@@ -53,12 +52,12 @@ impl Target {
     /// # Errors
     /// As [`crate::credentials::resolve`].
     pub fn session(&self, app: &App, strict: bool) -> Result<(Session, String)> {
-        let credentials = app.credentials(&Ask {
+        let credentials = app.credentials(&CredentialQuery {
             profile: self.profile.as_deref(),
             project: self.project.as_deref(),
             needs_project: true,
             strict,
-            ..Ask::default()
+            ..CredentialQuery::default()
         })?;
         let project = credentials.project.as_ref();
         let project = project.map_or(String::new(), |project| project.value.clone());
@@ -67,9 +66,9 @@ impl Target {
 }
 
 /// What went wrong with one deployment, with what to do where there is none of that name.
-pub fn explain(trouble: Trouble) -> Error {
+pub fn explain(trouble: ApiError) -> Error {
     match trouble.why {
-        Why::NotFound => trouble.error.hint(
+        ApiErrorKind::NotFound => trouble.error.hint(
             "`llamactl deployments get` lists the deployments of the project; --project names another project",
         ),
         _ => trouble.error,
@@ -78,7 +77,7 @@ pub fn explain(trouble: Trouble) -> Error {
 
 /// A name that stays one segment of a path.
 fn deployment_name(text: &str) -> std::result::Result<String, &'static str> {
-    let name = input::id(text)?;
+    let name = validate::id(text)?;
     match name.as_str() {
         "." | ".." => Err("is a path"),
         _ if name.contains('/') => Err("has a slash in it"),

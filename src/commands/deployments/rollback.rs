@@ -1,13 +1,14 @@
 //! `deployments rollback`: puts a deployment back to an earlier commit.
 
+use crate::api::ApiErrorKind;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result};
-use crate::http::api::Why;
-use crate::output::plain;
-use crate::{input, terminal};
+use crate::sanitize::sanitize;
+use crate::term::prompt;
+use crate::validate;
 
 /// What the line says.
 pub struct Args {
@@ -22,31 +23,34 @@ impl Args {
             return Err(
                 Error::usage("the commit to go back to is missing").hint(format!(
                     "pass --git-sha SHA; `llamactl deployments history {}` lists the commits",
-                    plain(target.required_name())
+                    sanitize(target.required_name())
                 )),
             );
         };
-        let git_sha = input::id(git_sha)
+        let git_sha = validate::id(git_sha)
             .map_err(|why| Error::usage(format!("the value of --git-sha {why}")))?;
         Ok(Args { target, git_sha })
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
     let now = match session.ask(app, |api| api.roll_back(name, &project, &args.git_sha)) {
         Ok(now) => now,
-        Err(trouble) if trouble.why == Why::OutOfReach && app.http.answer_lost() => {
+        Err(trouble) if trouble.why == ApiErrorKind::OutOfReach && app.http.answer_lost() => {
             return Err(trouble.error.hint(format!(
                 "it may have been done all the same: `llamactl deployments history {}` tells",
-                plain(name)
+                sanitize(name)
             )));
         }
         Err(trouble) => return Err(explain(trouble)),
     };
     let sha = now.git_sha.as_deref().unwrap_or(&args.git_sha);
-    terminal::say(&format!("rolled back {} to {}", plain(name), plain(sha)));
+    prompt::say(&format!(
+        "rolled back {} to {}",
+        sanitize(name),
+        sanitize(sha)
+    ));
     Ok(())
 }

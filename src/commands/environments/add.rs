@@ -1,12 +1,12 @@
 //! `environments add`: asks a control plane what it is, stores it and makes it current.
 
-use crate::address::{ApiUrl, host_of};
+use crate::api::client::Api;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
-use crate::http::api::Api;
-use crate::output::plain;
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
+use crate::url::{ApiUrl, host_of};
 
 /// What the line says.
 pub struct Args {
@@ -21,12 +21,11 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let asked = match &args.url {
         Some(url) => url.clone(),
         None if app.is_interactive() => {
-            super::parse(&terminal::ask_line("Address of the control plane", None)?)
+            super::parse(&prompt::ask_line("Address of the control plane", None)?)
                 .map_err(Error::usage)?
         }
         None => {
@@ -39,12 +38,12 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let capabilities = version
         .capabilities
         .iter()
-        .map(|name| plain(name))
+        .map(|name| sanitize(name))
         .collect();
     app.change_profiles(|store| {
         let env = store.environment_mut(&url);
         env.requires_auth = version.requires_auth;
-        env.min_llamactl_version = version.min_llamactl_version.as_deref().map(plain);
+        env.min_llamactl_version = version.min_llamactl_version.as_deref().map(sanitize);
         env.capabilities = capabilities;
         store.current_environment = Some(url.clone());
         Ok(())
@@ -53,11 +52,11 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         true => "needs an API key",
         false => "needs no API key",
     };
-    terminal::say(&format!(
+    prompt::say(&format!(
         "added environment {url}, which {needs}, and made it current"
     ));
     if version.asks_for_newer_client() {
-        terminal::warn(&version.client_warning());
+        prompt::warn(&version.client_warning());
     }
     Ok(())
 }
@@ -65,7 +64,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
 /// The address to store: the one that answered, where a redirect led to the same host.
 fn settle(asked: &ApiUrl, answered: &str) -> Result<ApiUrl> {
     let elsewhere = || {
-        let target = plain(answered);
+        let target = sanitize(answered);
         Error::no_answer(format!("{asked} redirects to another address, {target}"))
             .hint("if that is the control plane, add that address instead")
     };
@@ -74,7 +73,7 @@ fn settle(asked: &ApiUrl, answered: &str) -> Result<ApiUrl> {
         if host_of(url.as_str()) != host_of(asked.as_str()) {
             return Err(elsewhere());
         }
-        terminal::say(&format!("{asked} redirects to {url}"));
+        prompt::say(&format!("{asked} redirects to {url}"));
     }
     Ok(url)
 }

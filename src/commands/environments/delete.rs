@@ -1,14 +1,14 @@
 //! `environments delete`: forgets an environment and its profiles.
 
-use crate::address::{ApiUrl, LLAMA_CLOUD};
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::Result;
-use crate::oidc::refresh;
-use crate::output::plain;
-use crate::signout;
-use crate::terminal;
+use crate::login::refresh;
+use crate::login::revoke;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
+use crate::url::{ApiUrl, LLAMA_CLOUD};
 
 /// What the line says.
 pub struct Args {
@@ -23,12 +23,11 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     refresh::recover(app)?;
     let store = app.profiles()?;
     let title = "Delete the environment";
-    let url = choice::environment(
+    let url = select::environment(
         app,
         &store.urls(),
         &store.current_url(),
@@ -39,11 +38,11 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         .environment(&url)
         .map_or(Vec::new(), |env| env.profiles)
     {
-        signout::revoke(app, &url, &profile);
+        revoke::revoke(app, &url, &profile);
     }
     let (gone, was_current) = app.change_profiles(|store| {
         let Some(env) = store.environment(&url) else {
-            return Err(choice::no_such_environment(&store.urls(), &url));
+            return Err(select::no_such_environment(&store.urls(), &url));
         };
         store.environments.retain(|env| env.api_url != url);
         let was_current = store.current_environment.as_ref() == Some(&url);
@@ -53,16 +52,16 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         Ok((env.profiles, was_current))
     })?;
     for profile in &gone {
-        terminal::say(&format!("logged out {}", plain(&profile.name)));
+        prompt::say(&format!("logged out {}", sanitize(&profile.name)));
     }
     if url.as_str() == LLAMA_CLOUD {
-        terminal::say(&format!(
+        prompt::say(&format!(
             "{url} is built in and stays; its profiles are gone"
         ));
     } else {
-        terminal::say(&format!("deleted environment {url}"));
+        prompt::say(&format!("deleted environment {url}"));
         if was_current {
-            terminal::say(&format!("the current environment is {LLAMA_CLOUD}"));
+            prompt::say(&format!("the current environment is {LLAMA_CLOUD}"));
         }
     }
     Ok(())

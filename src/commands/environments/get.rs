@@ -1,11 +1,11 @@
 //! `environments get`: lists the environments, or shows one.
 
-use crate::address::ApiUrl;
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::Result;
-use crate::output::{self, Doc, Format, yes_no};
+use crate::term::output::{self, Doc, Format, yes_no};
+use crate::url::ApiUrl;
 
 /// What the line says.
 pub struct Args {
@@ -22,13 +22,12 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
     let current = store.current_url();
     let urls = match &args.url {
         Some(url) if store.environment(url).is_none() => {
-            return Err(choice::no_such_environment(&store.urls(), url));
+            return Err(select::no_such_environment(&store.urls(), url));
         }
         Some(url) => vec![url.clone()],
         None => store.urls(),

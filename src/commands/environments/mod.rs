@@ -5,9 +5,9 @@ pub mod delete;
 pub mod get;
 pub mod r#use;
 
-use crate::address::ApiUrl;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
+use crate::url::ApiUrl;
 
 /// The address on the line, normalised.
 fn url(given: &Invocation) -> Result<Option<ApiUrl>> {

@@ -1,12 +1,12 @@
 //! `environments use`: makes an environment the current one, without asking any server.
 
-use crate::address::ApiUrl;
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::choice;
+use crate::commands::select;
 use crate::error::Result;
-use crate::output::plain;
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
+use crate::url::ApiUrl;
 
 /// What the line says.
 pub struct Args {
@@ -21,10 +21,9 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let store = app.profiles()?;
-    let url = choice::environment(
+    let url = select::environment(
         app,
         &store.urls(),
         &store.current_url(),
@@ -33,15 +32,15 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     )?;
     let profile = app.change_profiles(|store| {
         let Some(env) = store.environment(&url) else {
-            return Err(choice::no_such_environment(&store.urls(), &url));
+            return Err(select::no_such_environment(&store.urls(), &url));
         };
         store.current_environment = Some(url.clone());
         Ok(env.current_profile)
     })?;
-    terminal::say(&format!("the current environment is {url}"));
+    prompt::say(&format!("the current environment is {url}"));
     match profile {
-        Some(name) => terminal::say(&format!("the current profile there is {}", plain(&name))),
-        None => terminal::say("no profile is current there"),
+        Some(name) => prompt::say(&format!("the current profile there is {}", sanitize(&name))),
+        None => prompt::say("no profile is current there"),
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! `projects get`: lists the projects that the credentials can see, or shows one.
 
+use crate::api::client::{Project, find_project};
+use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::credentials::Ask;
+use crate::credentials::CredentialQuery;
 use crate::error::Result;
-use crate::http::api::{Project, find_project};
-use crate::output::{self, Doc, Format, yes_no};
-use crate::session::Session;
-use crate::terminal;
+use crate::term::output::{self, Doc, Format, yes_no};
+use crate::term::prompt;
 
 /// What the line says.
 pub struct Args {
@@ -29,11 +29,10 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
-    let ask = Ask {
+    let ask = CredentialQuery {
         profile: args.profile.as_deref(),
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     let mut session = Session::new(app.credentials(&ask)?);
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
@@ -66,7 +65,7 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     if shown.is_empty() {
-        terminal::say("no projects");
+        prompt::say("no projects");
         return Ok(());
     }
     let rows: Vec<[String; 4]> = shown

@@ -6,7 +6,7 @@ pub mod r#use;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result};
-use crate::input;
+use crate::validate;
 
 /// The project's id on the line.
 fn project(given: &Invocation) -> Result<Option<String>> {
@@ -19,7 +19,7 @@ fn org(given: &Invocation) -> Result<Option<String>> {
 }
 
 fn checked(text: Option<&str>, place: &str) -> Result<Option<String>> {
-    text.map(input::id)
+    text.map(validate::id)
         .transpose()
         .map_err(|why| Error::usage(format!("{place} {why}")))
 }

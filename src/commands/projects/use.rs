@@ -1,16 +1,16 @@
 //! `projects use`: changes the project that a stored profile works on.
 
+use crate::api::client::find_project;
+use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::choice;
-use crate::credentials::{Ask, SIGN_IN};
+use crate::commands::select;
+use crate::credentials::{CredentialQuery, SIGN_IN};
 use crate::error::{Error, Result};
-use crate::http::api::find_project;
-use crate::input;
-use crate::output::plain;
-use crate::session::Session;
-use crate::terminal;
+use crate::sanitize::sanitize;
+use crate::term::prompt;
+use crate::validate;
 
 /// What the line says.
 pub struct Args {
@@ -29,13 +29,12 @@ impl Args {
     }
 }
 
-#[inline(never)]
 pub fn run(args: &Args, app: &mut App) -> Result<()> {
     // It changes what is stored, so the variables that stand in for a profile do not count.
-    let ask = Ask {
+    let ask = CredentialQuery {
         profile: args.profile.as_deref(),
         needs_project: true,
-        ..Ask::default()
+        ..CredentialQuery::default()
     };
     let mut session = Session::new(app.stored_credentials(&ask)?);
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
@@ -45,40 +44,40 @@ pub fn run(args: &Args, app: &mut App) -> Result<()> {
     let server = session.server();
     let (id, name) = match &args.id {
         Some(id) => match find_project(&projects, id, server) {
-            Ok(project) => (id.clone(), Some(plain(project.name()))),
+            Ok(project) => (id.clone(), Some(sanitize(project.name()))),
             // A server that asks for no key makes a project with its first deployment.
             Err(_) if session.is_anonymous() => {
-                terminal::warn(&format!("{server} has no deployment in that project yet"));
+                prompt::warn(&format!("{server} has no deployment in that project yet"));
                 (id.clone(), None)
             }
             Err(error) => return Err(error),
         },
         None => {
-            let project = choice::project(
+            let project = select::project(
                 app,
                 &projects,
                 Some(&profile.project_id),
                 "the project's ID",
             )?;
-            let id = input::id(&project.project_id).map_err(|why| {
+            let id = validate::id(&project.project_id).map_err(|why| {
                 Error::no_answer(format!("{server} sent a project whose id {why}"))
             })?;
-            (id, Some(plain(project.name())))
+            (id, Some(sanitize(project.name())))
         }
     };
     app.change_profiles(|store| {
         let env = store.environment_mut(server);
         let Some(stored) = env.profile_mut(&profile.name) else {
-            return Err(choice::no_such_profile(env, &profile.name));
+            return Err(select::no_such_profile(env, &profile.name));
         };
         stored.project_id.clone_from(&id);
         stored.project_name.clone_from(&name);
         Ok(())
     })?;
-    terminal::say(&format!(
+    prompt::say(&format!(
         "the profile {} works on project {} now",
-        plain(&profile.name),
-        plain(&name.map_or(id.clone(), |name| format!("{name} ({id})")))
+        sanitize(&profile.name),
+        sanitize(&name.map_or(id.clone(), |name| format!("{name} ({id})")))
     ));
     Ok(())
 }

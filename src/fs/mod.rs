@@ -1,0 +1,4 @@
+//! Files: atomic replacement, advisory locks, and opening what must be a regular file.
+
+pub mod atomic;
+pub mod lock;
