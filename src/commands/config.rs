@@ -7,19 +7,20 @@ use crate::sanitize::sanitize;
 use crate::term::output::{self, Doc, Format};
 
 /// What the line says.
-pub struct Args {
+struct Args {
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             format: Format::of(given),
         }
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let env = app.profiles()?.into_current();
     let profile = env.current();
     let (name, id, project_name) = match profile {

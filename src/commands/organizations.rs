@@ -10,13 +10,13 @@ use crate::term::output::{self, Doc, Format, yes_no};
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     profile: Option<String>,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             profile: given.text(OptId::Profile).map(str::to_string),
             format: Format::of(given),
@@ -24,7 +24,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let ask = CredentialQuery {
         profile: args.profile.as_deref(),
         ..CredentialQuery::default()

@@ -10,14 +10,14 @@ use crate::error::{Error, Kind, Result, os_reason};
 use crate::vars;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     profile: Option<String>,
     project: Option<String>,
     command: Vec<OsString>,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             profile: ExportedCredentials::profile(given),
             project: ExportedCredentials::project(given)?,
@@ -26,7 +26,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let handover =
         ExportedCredentials::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     let Some((program, rest)) = args.command.split_first() else {

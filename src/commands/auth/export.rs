@@ -17,7 +17,7 @@ use crate::{dotenv, shell_quote};
 const GITHUB_ENV: &str = "GITHUB_ENV";
 
 /// What the line says.
-pub struct Args {
+struct Args {
     profile: Option<String>,
     project: Option<String>,
     format: Format,
@@ -33,7 +33,7 @@ enum Format {
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             profile: ExportedCredentials::profile(given),
             project: ExportedCredentials::project(given)?,
@@ -49,7 +49,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let handover =
         ExportedCredentials::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
     match args.format {

@@ -10,13 +10,13 @@ use crate::term::output::{self, Doc, Format, yes_no};
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     name: Option<String>,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             name: given.arg(0).map(str::to_string),
             format: Format::of(given),
@@ -24,7 +24,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let store = app.profiles()?;
     let is_new = store.environments.iter().all(|env| env.profiles.is_empty());
     let env = store.into_current();

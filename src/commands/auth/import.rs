@@ -16,14 +16,14 @@ use crate::term::prompt;
 use crate::url::{ApiUrl, LLAMA_CLOUD};
 
 /// What the line says.
-pub struct Args {
+struct Args {
     from: Option<PathBuf>,
     dry_run: bool,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             from: given.path(OptId::From).map(PathBuf::from),
             dry_run: given.has(OptId::DryRun),
@@ -55,7 +55,8 @@ struct ProfileLine {
     skipped: Option<String>,
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let path = import::locate(args.from.as_deref(), app.vars)?;
     let database = import::read(&path)?;
     let report = match args.dry_run {

@@ -14,14 +14,14 @@ use crate::term::output;
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     file: PathBuf,
     profile: Option<String>,
     check: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             file: given
                 .path(OptId::EnvFile)
@@ -33,7 +33,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let handover = ExportedCredentials::stored(app, args.profile.as_deref())?;
     let mut bindings = Vec::new();
     let mut forbidden = Vec::new();

@@ -31,7 +31,7 @@ use crate::validate;
 const LONGEST_DEVICE: usize = 64;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     project: Option<String>,
     org: Option<String>,
     name: Option<String>,
@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         let checked =
             |id, option: &str, check: fn(&str) -> std::result::Result<String, &'static str>| {
                 given
@@ -63,7 +63,8 @@ struct Visitor {
     claims: Claims,
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = &Args::from(given)?;
     let env = app.profiles()?.current();
     if !env.requires_auth {
         return Err(Error::failed(format!("{} asks for no login", env.api_url))

@@ -14,13 +14,13 @@ use crate::url::ApiUrl;
 use crate::vars;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     name: Option<String>,
     all: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         let args = Args {
             name: given.arg(0).map(str::to_string),
             all: given.has(OptId::All),
@@ -34,7 +34,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     refresh::recover(app)?;
     let env = app.profiles()?.current();
     let leaving: Vec<Profile> = match args.all {

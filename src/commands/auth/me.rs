@@ -14,19 +14,20 @@ use crate::term::output;
 use crate::vars;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     profile: Option<String>,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             profile: given.text(OptId::Profile).map(str::to_string),
         }
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let variable = app.vars.text(vars::PROFILE)?;
     let env = app.profiles()?.current();
     let profile = stored_profile(&env, args.profile.as_deref(), variable.as_deref())?;

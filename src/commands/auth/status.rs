@@ -17,7 +17,7 @@ use crate::term::output::{self, Doc, Format};
 use crate::vars;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     profile: Option<String>,
     project: Option<String>,
     offline: bool,
@@ -25,7 +25,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             profile: ExportedCredentials::profile(given),
             project: ExportedCredentials::project(given)?,
@@ -73,7 +73,8 @@ impl Check {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let ask = CredentialQuery {
         profile: args.profile.as_deref(),
         project: args.project.as_deref(),

@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 3;
 const LONGEST_FILE: u64 = 64 * 1024;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     key: KeyFrom,
     project: Option<String>,
     name: Option<String>,
@@ -37,7 +37,7 @@ enum KeyFrom {
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         let text = |id, check: fn(&str) -> std::result::Result<String, &'static str>| {
             given.text(id).map(check).transpose()
         };
@@ -77,7 +77,8 @@ struct Wanted {
     name: Option<String>,
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = &Args::from(given)?;
     // In a script it would only be noise.
     if matches!(args.key, KeyFrom::Line(_)) && prompt::stderr_is_tty() {
         prompt::warn(

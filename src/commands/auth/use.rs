@@ -8,19 +8,20 @@ use crate::sanitize::sanitize;
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     name: Option<String>,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         Args {
             name: given.arg(0).map(str::to_string),
         }
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     // A name is looked for under the lock; only to pick one needs a look before.
     let (name, picked_in) = match &args.name {
         Some(name) => (name.clone(), None),

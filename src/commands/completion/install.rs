@@ -15,13 +15,13 @@ use crate::term::prompt;
 use crate::vars::Vars;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     shell: Option<Shell>,
     dry_run: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Args {
+    fn from(given: &Invocation) -> Args {
         let named = given.text(OptId::Shell).or_else(|| given.arg(0));
         Args {
             shell: named.and_then(Shell::named),
@@ -30,7 +30,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given);
     let shell = match args.shell {
         Some(shell) => shell,
         None => used_shell(app.vars)?,

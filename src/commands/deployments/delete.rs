@@ -10,13 +10,13 @@ use crate::sanitize::sanitize;
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     target: Target,
     yes: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             target: Target::from(given)?,
             yes: given.has(OptId::Yes),
@@ -24,7 +24,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
     if !args.yes {

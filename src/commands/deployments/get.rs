@@ -14,13 +14,13 @@ const MASK: &str = "********";
 const GITHUB: &str = "https://github.com/";
 
 /// What the line says.
-pub struct Args {
+struct Args {
     target: Target,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             target: Target::from(given)?,
             format: Format::of(given),
@@ -28,7 +28,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let (mut session, project) = args.target.session(app, false)?;
     let (shown, doc) = match &args.target.name {
         Some(name) => {

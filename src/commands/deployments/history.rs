@@ -12,13 +12,13 @@ use crate::term::prompt;
 use crate::timestamp::Instant;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     target: Target,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             target: Target::from(given)?,
             format: Format::of(given),
@@ -26,7 +26,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let (mut session, project) = args.target.session(app, false)?;
     let name = args.target.required_name();
     let mut releases = session

@@ -22,14 +22,14 @@ use crate::term::{prompt, signals};
 const TAIL: u32 = 200;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     target: Target,
     range: LogRange,
     json: bool,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         let tail = given.number(OptId::Tail).unwrap_or(TAIL);
         if tail == 0 {
             return Err(Error::usage("option '--tail' takes a number from 1 on"));
@@ -47,7 +47,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let (mut session, project) = args.target.session(app, false)?;
     let _interruptible = signals::restore_terminal_when_killed();
     let mut events = session

@@ -11,13 +11,13 @@ use crate::term::prompt;
 use crate::validate;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     target: Target,
     git_sha: String,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         let target = Target::from(given)?;
         let Some(git_sha) = given.text(OptId::GitSha) else {
             return Err(
@@ -33,7 +33,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let (mut session, project) = args.target.session(app, true)?;
     let name = args.target.required_name();
     let now = match session.ask(app, |api| api.roll_back(name, &project, &args.git_sha)) {

@@ -9,19 +9,20 @@ use crate::term::prompt;
 use crate::url::{ApiUrl, host_of};
 
 /// What the line says.
-pub struct Args {
+struct Args {
     url: Option<ApiUrl>,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             url: super::url(given)?,
         })
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let asked = match &args.url {
         Some(url) => url.clone(),
         None if app.is_interactive() => {

@@ -8,13 +8,13 @@ use crate::term::output::{self, Doc, Format, yes_no};
 use crate::url::ApiUrl;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     url: Option<ApiUrl>,
     format: Format,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             url: super::url(given)?,
             format: Format::of(given),
@@ -22,7 +22,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let store = app.profiles()?;
     let current = store.current_url();
     let urls = match &args.url {

@@ -11,7 +11,7 @@ use crate::term::output::{self, Doc, Format, yes_no};
 use crate::term::prompt;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     id: Option<String>,
     org: Option<String>,
     profile: Option<String>,
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             id: super::project(given)?,
             org: super::org(given)?,
@@ -29,7 +29,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     let ask = CredentialQuery {
         profile: args.profile.as_deref(),
         ..CredentialQuery::default()

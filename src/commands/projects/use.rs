@@ -13,14 +13,14 @@ use crate::term::prompt;
 use crate::validate;
 
 /// What the line says.
-pub struct Args {
+struct Args {
     id: Option<String>,
     org: Option<String>,
     profile: Option<String>,
 }
 
 impl Args {
-    pub fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             id: super::project(given)?,
             org: super::org(given)?,
@@ -29,7 +29,8 @@ impl Args {
     }
 }
 
-pub fn run(args: &Args, app: &mut App) -> Result<()> {
+pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
+    let args = Args::from(given)?;
     // It changes what is stored, so the variables that stand in for a profile do not count.
     let ask = CredentialQuery {
         profile: args.profile.as_deref(),
