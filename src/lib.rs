@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod app;
+pub mod child;
 pub mod cli;
 pub mod clock;
 mod commands;

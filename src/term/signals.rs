@@ -55,6 +55,24 @@ impl Drop for Deferred {
     }
 }
 
+/// Lets the kernel kill the child if this process dies, even of SIGKILL. Only Linux can do that.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(unused_variables, clippy::needless_pass_by_ref_mut)
+)]
+#[allow(unsafe_code)]
+pub fn kill_with_parent(command: &mut std::process::Command) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        use std::os::unix::process::CommandExt as _;
+        // SAFETY: the closure is one system call; it neither allocates nor takes a lock.
+        unsafe {
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        }
+    }
+}
+
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod unix {
