@@ -280,7 +280,7 @@ fn login(json: &str) -> Result<Login, String> {
         access_token_expires: None,
         refresh_token: optional("refresh token", found.device_refresh_token.as_deref())?,
         id_token: optional("id token", found.device_id_token.as_deref())?,
-        unknown: std::collections::BTreeMap::new(),
+        unknown: serde_json::Map::new(),
     })
 }
 

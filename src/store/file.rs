@@ -237,22 +237,21 @@ impl StoreFile {
     }
 }
 
-/// What is wrong with the file, without what stood there: that may be half a key.
+/// Describes a parse error without quoting the file, which may hold half a key.
 pub fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     match error.classify() {
         Category::Eof => format!("it ends too early, at {place}"),
-        Category::Data if text.starts_with("missing field") || text.starts_with("the address") => {
-            let what = text
-                .split(" at line")
-                .next()
-                .unwrap_or_default()
-                .replace('`', "'");
-            format!("{what}, at {place}")
+        // serde quotes the value in these.
+        Category::Data if text.starts_with("invalid ") => {
+            format!("a value of the wrong type at {place}")
         }
-        Category::Data => format!("a value of the wrong type at {place}"),
+        Category::Data => {
+            let what = text.split(" at line").next().unwrap_or_default();
+            format!("{}, at {place}", what.replace('`', "'"))
+        }
         Category::Syntax | Category::Io => format!("no valid JSON at {place}"),
     }
 }

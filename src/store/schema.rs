@@ -1,14 +1,10 @@
-//! What `profiles.json` holds, and what can be asked of it and changed in it. No IO.
+//! The contents of `profiles.json`, and the operations on it. No IO.
 //!
-//! A field that this version does not know is kept, to the byte, through a rewrite.
+//! Fields that this version does not know are kept through a rewrite. Their numbers are kept as far as a 64-bit integer
+//! or a double holds them.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::secret::Secret;
 use crate::url::ApiUrl;
@@ -16,193 +12,101 @@ use crate::url::ApiUrl;
 /// The version of the file that this program writes.
 pub const VERSION: u64 = 1;
 
-/// A field that must be there.
-fn required<T>() -> Option<T> {
-    None
+/// The whole file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Store {
+    pub version: u64,
+    /// `None`: the built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_environment: Option<ApiUrl>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Environment>,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
-/// What a missing field stands for.
-#[allow(clippy::unnecessary_wraps)]
-fn or<T>(value: T) -> Option<T> {
-    Some(value)
+/// One control plane and its profiles.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Environment {
+    pub api_url: ApiUrl,
+    #[serde(default = "yes")]
+    pub requires_auth: bool,
+    /// False until the server's version endpoint was requested: `requires_auth` is an assumption.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub verified: bool,
+    /// Certificates to trust in addition to the system's; an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// The oldest client that the server supports, in the Python tool's versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_llamactl_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_profile: Option<String>,
+    /// In the order in which they were created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
-/// Whether a field says nothing, and is left out of the file.
-trait Unset {
-    fn is_unset(&self) -> bool {
-        false
-    }
+/// Credentials and a project within one environment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Profile {
+    /// Unique within its environment.
+    pub name: String,
+    pub project_id: String,
+    /// As last seen on the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Secret>,
+    /// The id of a key that `auth login` created, for deleting it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Login>,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
-impl Unset for u64 {}
-impl Unset for bool {}
-impl Unset for String {}
-impl Unset for Secret {}
-impl Unset for ApiUrl {}
-
-impl<T> Unset for Option<T> {
-    fn is_unset(&self) -> bool {
-        self.is_none()
-    }
+/// The user and the tokens of a browser login.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Login {
+    /// The `sub` claim.
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    pub client_id: String,
+    /// URL of the provider's metadata.
+    pub discovery_url: String,
+    /// The name of this machine, part of the API key's name.
+    #[serde(default)]
+    pub device_name: String,
+    /// Authorizes creating and deleting API keys.
+    pub access_token: Secret,
+    /// In seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_expires: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret>,
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
-impl<T> Unset for Vec<T> {
-    fn is_unset(&self) -> bool {
-        self.is_empty()
-    }
+fn yes() -> bool {
+    true
 }
 
-/// A JSON object with known fields, and the unknown ones as they stood. `serde(flatten)` would keep them too, but not
-/// to the byte (numbers), and it buffers everything.
-macro_rules! object {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty => $missing:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: $type,)*
-            /// The fields that this version does not know.
-            pub unknown: BTreeMap<String, Box<RawValue>>,
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                #[allow(non_camel_case_types)]
-                enum Field {
-                    $($field,)*
-                    Unknown(String),
-                }
-                impl<'de> Deserialize<'de> for Field {
-                    fn deserialize<D: Deserializer<'de>>(name: D) -> Result<Self, D::Error> {
-                        struct Name;
-                        impl Visitor<'_> for Name {
-                            type Value = Field;
-                            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                                f.write_str("the name of a field")
-                            }
-                            fn visit_str<E>(self, name: &str) -> Result<Field, E> {
-                                Ok(match name {
-                                    $(stringify!($field) => Field::$field,)*
-                                    _ => Field::Unknown(name.to_string()),
-                                })
-                            }
-                        }
-                        name.deserialize_str(Name)
-                    }
-                }
-                struct Fields;
-                impl<'de> Visitor<'de> for Fields {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                        f.write_str("an object")
-                    }
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        $(let mut $field: Option<$type> = None;)*
-                        let mut unknown = BTreeMap::new();
-                        while let Some(field) = map.next_key()? {
-                            match field {
-                                $(Field::$field => $field = Some(map.next_value()?),)*
-                                Field::Unknown(name) => {
-                                    unknown.insert(name, map.next_value()?);
-                                }
-                            }
-                        }
-                        Ok($name {
-                            $($field: $field
-                                .or_else(|| $missing)
-                                .ok_or_else(|| A::Error::missing_field(stringify!($field)))?,)*
-                            unknown,
-                        })
-                    }
-                }
-                deserializer.deserialize_map(Fields)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut map = serializer.serialize_map(None)?;
-                $(if !self.$field.is_unset() {
-                    map.serialize_entry(stringify!($field), &self.$field)?;
-                })*
-                for (key, value) in &self.unknown {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
-        }
-    };
-}
-
-object! {
-    /// The whole file.
-    Store {
-        /// The version of the file's format.
-        version: u64 => required(),
-        /// The environment that commands work in; none: the built-in one.
-        current_environment: Option<ApiUrl> => or(None),
-        /// All that are known, each with its profiles.
-        environments: Vec<Environment> => or(Vec::new()),
-    }
-}
-
-object! {
-    /// One control plane.
-    Environment {
-        /// Its address, which is its name.
-        api_url: ApiUrl => required(),
-        /// Whether it asks for a key, as its version endpoint said.
-        requires_auth: bool => or(true),
-        /// The oldest client that it wants, in the Python tool's versions.
-        min_llamactl_version: Option<String> => or(None),
-        /// What it says it can do.
-        capabilities: Vec<String> => or(Vec::new()),
-        /// The name of the profile that commands use here.
-        current_profile: Option<String> => or(None),
-        /// The profiles, in the order in which they were made.
-        profiles: Vec<Profile> => or(Vec::new()),
-    }
-}
-
-object! {
-    /// Credentials and a project inside one environment.
-    Profile {
-        /// Unique in its environment.
-        name: String => required(),
-        /// The project that it works on.
-        project_id: String => required(),
-        /// That project's name, as last seen.
-        project_name: Option<String> => or(None),
-        /// The API key; none where the environment asks for none.
-        api_key: Option<Secret> => or(None),
-        /// The id of a key that `auth login` made, to delete it by.
-        api_key_id: Option<String> => or(None),
-        /// The tokens of a browser login.
-        oidc: Option<Login> => or(None),
-    }
-}
-
-object! {
-    /// What a browser login left behind: who it was, and the tokens.
-    Login {
-        /// The user at the provider (`sub`).
-        subject: String => required(),
-        /// The user's address, where the provider says it.
-        email: Option<String> => or(None),
-        /// The client id that this program has at the provider.
-        client_id: String => required(),
-        /// Where the provider's metadata is.
-        discovery_url: String => required(),
-        /// The name of this machine, which the API key is named after.
-        device_name: String => or(String::new()),
-        /// Authorizes minting and deleting API keys.
-        access_token: Secret => required(),
-        /// When the access token ends, in seconds since 1970; none: unknown.
-        access_token_expires: Option<u64> => or(None),
-        /// Gets the next access token; rotated by most providers.
-        refresh_token: Option<Secret> => or(None),
-        /// Who the user is, signed by the provider.
-        id_token: Option<Secret> => or(None),
-    }
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for Store {
@@ -211,34 +115,33 @@ impl Default for Store {
             version: VERSION,
             current_environment: None,
             environments: Vec::new(),
-            unknown: BTreeMap::new(),
+            unknown: Map::new(),
         }
     }
 }
 
 impl Store {
-    /// The address of the current environment.
+    /// The URL of the current environment.
     pub fn current_url(&self) -> ApiUrl {
         self.current_environment
             .clone()
             .unwrap_or_else(ApiUrl::llama_cloud)
     }
 
-    /// The current environment.
     pub fn current(&self) -> Environment {
         let url = self.current_url();
         self.environment(&url)
             .unwrap_or_else(|| Environment::new(url))
     }
 
-    /// The current environment, and nothing else of the file.
+    /// The current environment, without copying it.
     pub fn into_current(self) -> Environment {
         let url = self.current_url();
         let stored = self.environments.into_iter().find(|env| env.api_url == url);
         stored.unwrap_or_else(|| Environment::new(url))
     }
 
-    /// The environment of that address; the built-in one is always there.
+    /// The environment with that URL; the built-in one always exists.
     pub fn environment(&self, url: &ApiUrl) -> Option<Environment> {
         let stored = self.environments.iter().find(|env| env.api_url == *url);
         let built_in =
@@ -246,7 +149,7 @@ impl Store {
         stored.cloned().or_else(built_in)
     }
 
-    /// The addresses of all environments, the built-in one first.
+    /// The URLs of all environments, the built-in one first.
     pub fn urls(&self) -> Vec<ApiUrl> {
         let built_in = ApiUrl::llama_cloud();
         let others = self.environments.iter().map(|env| env.api_url.clone());
@@ -254,7 +157,7 @@ impl Store {
         std::iter::once(built_in.clone()).chain(others).collect()
     }
 
-    /// The environment of that address, added where it is not there yet.
+    /// The environment with that URL, added if it is missing.
     pub fn environment_mut(&mut self, url: &ApiUrl) -> &mut Environment {
         let at = match self.environments.iter().position(|env| env.api_url == *url) {
             Some(at) => at,
@@ -268,37 +171,36 @@ impl Store {
 }
 
 impl Environment {
-    /// An environment that nothing is known of, but that it is there.
+    /// An environment with the defaults for everything but its URL.
     pub fn new(api_url: ApiUrl) -> Self {
         Environment {
             api_url,
             requires_auth: true,
+            verified: true,
+            ca_file: None,
             min_llamactl_version: None,
             capabilities: Vec::new(),
             current_profile: None,
             profiles: Vec::new(),
-            unknown: BTreeMap::new(),
+            unknown: Map::new(),
         }
     }
 
-    /// The profile of that name.
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
-    /// The current profile.
     pub fn current(&self) -> Option<&Profile> {
         self.profile(self.current_profile.as_deref()?)
     }
 
-    /// The profile of that name, to change it.
     pub fn profile_mut(&mut self, name: &str) -> Option<&mut Profile> {
         self.profiles
             .iter_mut()
             .find(|profile| profile.name == name)
     }
 
-    /// Removes the profile of that name; was it the current one, none is afterwards.
+    /// Removes a profile. If it was the current one, no profile is current.
     pub fn remove(&mut self, name: &str) -> Option<Profile> {
         let at = self
             .profiles
@@ -310,7 +212,7 @@ impl Environment {
         Some(self.profiles.remove(at))
     }
 
-    /// `name` or, where a profile is called that, `name-2` and so on.
+    /// `name`, or the first of `name-2`, `name-3`, … that no profile has.
     pub fn free_name(&self, name: &str) -> String {
         let mut candidate = name.to_string();
         let mut count = 2u32;
@@ -332,7 +234,7 @@ impl Profile {
             api_key: None,
             api_key_id: None,
             oidc: None,
-            unknown: BTreeMap::new(),
+            unknown: Map::new(),
         }
     }
 
@@ -351,14 +253,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_fields_survive_to_the_byte() {
-        let text = r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":true,"profiles":[{"name":"a","project_id":"p","later":{"n":123456789012345678901234567890.10}}],"x":[1, 2]}],"zz":1e400}"#;
+    fn unknown_fields_survive_a_rewrite() {
+        let text = r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":true,"profiles":[{"name":"a","project_id":"p","oidc":{"subject":"s","client_id":"c","discovery_url":"u","device_name":"","access_token":"t","in_login":""},"in_profile":{"n":18446744073709551615}}],"in_environment":[1,-2.5,null]}],"in_store":false}"#;
         let store: Store = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&store).unwrap(), text);
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn unknown_integers_beyond_64_bits_become_doubles() {
+        let text = r#"{"version":1,"x":123456789012345678901234567890}"#;
+        let store: Store = serde_json::from_str(text).unwrap();
+        let written = serde_json::to_string(&store).unwrap();
+        assert_eq!(written, r#"{"version":1,"x":1.2345678901234568e+29}"#);
+    }
+
+    #[test]
+    fn errors_name_the_line() {
         for (text, said) in [
             ("{}", "missing field `version` at line 1"),
             ("{\"version\":\n\"1\"}", "at line 2"),
@@ -366,7 +276,7 @@ mod tests {
                 "{\"version\":1,\n\"current_environment\":\n\"ftp://x\"}",
                 "the address must begin with",
             ),
-            ("[]", "expected an object"),
+            ("[]", "invalid type: sequence, expected struct Store"),
             (
                 r#"{"version":1,"current_environment":7}"#,
                 "expected the address of a control plane",
@@ -387,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_left_out() {
+    fn defaults_are_not_written() {
         let mut store = Store::default();
         let text = |store: &Store| serde_json::to_string(store).unwrap();
         assert_eq!(text(&store), r#"{"version":1}"#);
@@ -403,10 +313,16 @@ mod tests {
             text(&store),
             r#"{"version":1,"environments":[{"api_url":"http://h","requires_auth":false,"profiles":[{"name":"a","project_id":"p"}]}]}"#
         );
+        let mut env = Environment::new(ApiUrl::parse("http://h").unwrap());
+        env.verified = false;
+        env.ca_file = Some("/ca.pem".into());
+        let text =
+            r#"{"api_url":"http://h","requires_auth":true,"verified":false,"ca_file":"/ca.pem"}"#;
+        assert_eq!(serde_json::to_string(&env).unwrap(), text);
     }
 
     #[test]
-    fn a_login_has_these_fields_at_least() {
+    fn login_requires_four_fields() {
         let whole = serde_json::json!({"subject": "s", "client_id": "c", "discovery_url": "u", "access_token": "t"});
         assert!(serde_json::from_value::<Login>(whole.clone()).is_ok());
         for field in ["subject", "client_id", "discovery_url", "access_token"] {
@@ -418,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_unique() {
+    fn free_name_appends_the_first_unused_number() {
         let mut env = Environment::new(ApiUrl::llama_cloud());
         for expected in ["a", "a-2", "a-3"] {
             let name = env.free_name("a");

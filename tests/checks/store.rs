@@ -1,5 +1,5 @@
-//! Any `profiles.json`: no panic, no message with a part of it, and nothing lost: what this version does not know stays
-//! to the byte, what it knows says the same.
+//! Any `profiles.json`: no panic, no message with a part of it, and nothing lost: unknown fields
+//! keep their value, known ones their meaning.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ const KNOWN: [&[(&str, &str)]; 4] = [
     &[
         ("api_url", ""),
         ("requires_auth", "true"),
+        ("verified", "true"),
+        ("ca_file", "null"),
         ("min_llamactl_version", "null"),
         ("capabilities", "[]"),
         ("current_profile", "null"),
@@ -99,7 +101,8 @@ fn collect(object: &RawValue, level: usize, place: &str, found: &mut Vec<String>
         serde_json::from_str(object.get()).expect("it is an object");
     for (name, value) in &fields {
         if !KNOWN[level].iter().any(|(known, _)| known == name) {
-            found.push(format!("{place}.{name:?} is {}", value.get()));
+            let value: Value = serde_json::from_str(value.get()).expect("it is JSON");
+            found.push(format!("{place}.{name:?} is {value}"));
         }
     }
     for (name, missing) in KNOWN[level] {

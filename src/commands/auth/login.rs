@@ -171,7 +171,7 @@ fn identify(
         access_token_expires: None,
         refresh_token: None,
         id_token: None,
-        unknown: std::collections::BTreeMap::new(),
+        unknown: serde_json::Map::new(),
     };
     refresh::put(&mut login, tokens, now);
     Ok(Visitor { login, claims })
