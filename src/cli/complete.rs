@@ -71,11 +71,11 @@ fn rows() -> Vec<Row> {
             words: words.to_string(),
             command,
             options: own
-                .chain(spec::EVERYWHERE.iter().copied())
+                .chain(spec::COMMON.iter().copied())
                 .chain(top.iter().copied())
                 .collect(),
         });
-        for below in command.shown() {
+        for below in command.visible_commands() {
             collect(&format!("{words} {}", below.name), below, &[], out);
         }
     }
@@ -141,7 +141,11 @@ fn bash() -> String {
     let mut table = String::new();
     for row in rows() {
         let _ = writeln!(table, "    '{}')", row.words);
-        let commands: Vec<&str> = row.command.shown().map(|command| command.name).collect();
+        let commands: Vec<&str> = row
+            .command
+            .visible_commands()
+            .map(|command| command.name)
+            .collect();
         if !commands.is_empty() {
             let _ = writeln!(table, "        commands='{}'", commands.join(" "));
         }
@@ -176,7 +180,7 @@ fn zsh() -> String {
         let is_group = !row.command.commands().is_empty();
         if is_group {
             table.push_str("        rows=(\n");
-            for command in row.command.shown() {
+            for command in row.command.visible_commands() {
                 let entry = zsh_quoted(&format!("{}:{}", command.name, command.about));
                 let _ = writeln!(table, "            {entry}");
             }
@@ -247,7 +251,7 @@ fn fish() -> String {
     for row in rows() {
         let below: Vec<(String, &str)> = row
             .command
-            .shown()
+            .visible_commands()
             .map(|command| (command.name.to_string(), command.about))
             .collect();
         if !below.is_empty() {

@@ -21,7 +21,8 @@ pub fn page(path: &[&Command]) -> String {
             section(
                 &mut out,
                 "Commands",
-                here.shown().map(|c| (c.name.to_string(), c.about)),
+                here.visible_commands()
+                    .map(|c| (c.name.to_string(), c.about)),
             );
         }
         Node::Leaf { args, options, .. } => {
@@ -42,7 +43,7 @@ pub fn page(path: &[&Command]) -> String {
     } else {
         &[]
     };
-    let everywhere = spec::EVERYWHERE.iter().chain(top);
+    let everywhere = spec::COMMON.iter().chain(top);
     section(
         &mut out,
         "Options of every command",
@@ -51,7 +52,7 @@ pub fn page(path: &[&Command]) -> String {
     if let Node::Leaf { examples, .. } = here.node {
         out.push_str("\nExamples:\n");
         for example in examples {
-            let _ = writeln!(out, "  {}  # {}", example.line, example.says);
+            let _ = writeln!(out, "  {}  # {}", example.line, example.purpose);
         }
     }
     if let Node::Group { .. } = here.node {

@@ -25,7 +25,7 @@ pub fn pages(edition: &Edition) -> Vec<(String, String)> {
 
 fn collect(path: &mut Vec<&'static Command>, edition: &Edition, out: &mut Vec<(String, String)>) {
     out.push((format!("{}.1", title(path)), page(path, edition)));
-    for command in path[path.len() - 1].shown() {
+    for command in path[path.len() - 1].visible_commands() {
         path.push(command);
         collect(path, edition, out);
         path.pop();
@@ -43,7 +43,7 @@ fn page(path: &[&'static Command], edition: &Edition) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        ".\\\" Made from the table of commands in src/cli/spec.rs; change that instead.\n\
+        ".\\\" Made from the table of commands in src/cli/spec/; change that instead.\n\
          .TH {} 1 {} \"llamactl {}\" \"User Commands\"\n\
          .SH NAME\n{} \\-",
         title(path).to_uppercase(),
@@ -104,7 +104,7 @@ fn commands(out: &mut String, path: &[&Command]) {
         return;
     }
     out.push_str(".SH COMMANDS\n");
-    for command in here.shown() {
+    for command in here.visible_commands() {
         let _ = writeln!(
             out,
             ".TP\n\\fB{}\\-{}\\fP(1)",
@@ -127,7 +127,7 @@ fn options(out: &mut String, path: &[&Command]) {
     } else {
         &[]
     };
-    for opt in here.options().iter().chain(spec::EVERYWHERE).chain(top) {
+    for opt in here.options().iter().chain(spec::COMMON).chain(top) {
         let short = opt
             .short
             .map_or(String::new(), |letter| format!("\\fB\\-{letter}\\fP, "));
@@ -178,13 +178,13 @@ fn examples(out: &mut String, here: &'static Command) {
     out.push_str(".SH EXAMPLES\n");
     for example in all {
         let _ = writeln!(out, ".TP\n.B {}", literal(example.line));
-        text(out, &format!("{}.", upper_first(example.says)));
+        text(out, &format!("{}.", upper_first(example.purpose)));
     }
 }
 
 /// A command's examples; of a group, the first of each command below.
 fn gather(here: &'static Command, all: &mut Vec<&'static spec::Example>) {
-    for command in here.shown() {
+    for command in here.visible_commands() {
         match command.node {
             Node::Group { .. } => gather(command, all),
             Node::Leaf { examples, .. } => all.extend(examples.first()),
@@ -207,7 +207,7 @@ fn see_also(out: &mut String, path: &[&'static Command]) {
     if below.len() > 1 || path.len() == 1 {
         names.extend(
             below[below.len() - 1]
-                .shown()
+                .visible_commands()
                 .filter(|other| !std::ptr::eq(*other, here))
                 .map(|other| format!("{}-{}", title(below), other.name)),
         );

@@ -219,7 +219,7 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
     if !is_word(word) {
         return Err(see_help(error, path));
     }
-    if let Some(near) = nearest(word, group.shown().map(|command| command.name)) {
+    if let Some(near) = nearest(word, group.visible_commands().map(|command| command.name)) {
         return Err(error.hint(format!("did you mean `{} {near}`?", words(path))));
     }
     if path.len() == 1 {
@@ -245,7 +245,7 @@ fn offered(path: &[&'static Command]) -> impl Iterator<Item = &'static Opt> {
         &[]
     };
     let own = here.options();
-    own.iter().chain(top).chain(spec::EVERYWHERE).copied()
+    own.iter().chain(top).chain(spec::COMMON).copied()
 }
 
 fn find_option(path: &[&'static Command], is: impl Fn(&Opt) -> bool) -> Option<&'static Opt> {

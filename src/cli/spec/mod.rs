@@ -1,0 +1,309 @@
+//! The table of commands, arguments and options, with their help texts.
+//!
+//! The parser, the help pages, the man pages and the completions are derived from it. It is const data and uses std
+//! only, so that `make docs` can compile it with a bare `rustc`. To add a command, add a row in `commands.rs`, an arm
+//! in `commands::run` and a file in `src/commands/`.
+
+mod commands;
+mod options;
+
+pub use commands::PROGRAM;
+pub use options::{COMMON, TOP_LEVEL};
+
+/// Identifies a command. Dispatch matches on it exhaustively, so a row without a handler does not compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    AuthToken,
+    AuthGet,
+    AuthUse,
+    AuthLogin,
+    AuthLogout,
+    AuthMe,
+    AuthImport,
+    AuthInject,
+    AuthStatus,
+    AuthExec,
+    AuthExport,
+    EnvironmentsGet,
+    EnvironmentsAdd,
+    EnvironmentsUse,
+    EnvironmentsDelete,
+    ProjectsGet,
+    ProjectsUse,
+    OrganizationsGet,
+    DeploymentsGet,
+    DeploymentsHistory,
+    DeploymentsLogs,
+    DeploymentsRollback,
+    DeploymentsDelete,
+    Config,
+    CompletionBash,
+    CompletionZsh,
+    CompletionFish,
+    CompletionGenerate,
+    CompletionInstall,
+    CompletionNames,
+}
+
+/// Commands that are left out of help, man pages and completions because only the completion scripts call them.
+const HIDDEN: &[Id] = &[Id::CompletionNames];
+
+/// A group of commands, or a command.
+#[derive(Debug)]
+pub struct Command {
+    pub name: &'static str,
+    /// One line, imperative, no full stop.
+    pub about: &'static str,
+    /// Paragraphs below the usage line, separated by empty lines; may be empty.
+    pub details: &'static str,
+    pub node: Node,
+}
+
+#[derive(Debug)]
+pub enum Node {
+    Group {
+        commands: &'static [Command],
+        /// Names accepted in place of a command's name, with that name; not shown.
+        aliases: &'static [(&'static str, &'static str)],
+        /// Commands of the Python tool that are elsewhere or missing here.
+        moved: &'static [Moved],
+    },
+    Leaf {
+        id: Id,
+        /// Positional arguments, in order.
+        args: &'static [Arg],
+        /// Options besides the common ones.
+        options: &'static [&'static Opt],
+        /// Shown at the end of the help page. A test parses each of them.
+        examples: &'static [Example],
+    },
+}
+
+/// A former command name, and the hint that is printed for it.
+#[derive(Debug)]
+pub struct Moved {
+    pub name: &'static str,
+    pub hint: &'static str,
+}
+
+/// A positional argument.
+#[derive(Debug)]
+pub struct Arg {
+    /// As shown in the usage line.
+    pub name: &'static str,
+    pub required: bool,
+    /// One line, no full stop.
+    pub about: &'static str,
+    pub value: Value,
+}
+
+/// Identifies an option. Options of two commands may share an id and differ in their text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptId {
+    All,
+    ApiKey,
+    ApiKeyFile,
+    Check,
+    DryRun,
+    EnvFile,
+    Follow,
+    Format,
+    From,
+    GitSha,
+    Help,
+    InitContainers,
+    Json,
+    Name,
+    NativeTls,
+    NoBrowser,
+    NoVerify,
+    Offline,
+    Org,
+    Output,
+    Profile,
+    Project,
+    Shell,
+    SinceSeconds,
+    Tail,
+    Verbose,
+    Version,
+    Yes,
+}
+
+#[derive(Debug)]
+pub struct Opt {
+    pub id: OptId,
+    /// Without the dashes.
+    pub long: &'static str,
+    pub short: Option<char>,
+    /// Other long names that are accepted; not shown.
+    pub aliases: &'static [&'static str],
+    /// The value's name as shown, and its type; `None` for a switch.
+    pub value: Option<(&'static str, Value)>,
+    /// One line, no full stop.
+    pub about: &'static str,
+}
+
+/// The type of a value: the parser checks it, completion offers candidates for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    Text,
+    /// A path; need not be UTF-8.
+    Path,
+    /// A non-negative integer.
+    Number,
+    /// A command to run and its arguments: everything that follows, unparsed.
+    Command,
+    /// One of these words, case-insensitive.
+    Choice(&'static [&'static str]),
+    /// The name of a stored profile.
+    Profile,
+    /// The URL of a stored environment.
+    Environment,
+}
+
+/// A command line and what it is useful for.
+#[derive(Debug)]
+pub struct Example {
+    pub line: &'static str,
+    pub purpose: &'static str,
+}
+
+/// An environment variable that is read.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub about: &'static str,
+}
+
+const fn variable(name: &'static str, about: &'static str) -> Variable {
+    Variable { name, about }
+}
+
+/// The environment variables that are read. An empty one is an unset one.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "LLAMA_CLOUD_API_KEY",
+        "An API key. Together with LLAMA_AGENTS_PROJECT_ID it is used in place of a profile.",
+    ),
+    variable(
+        "LLAMA_AGENTS_PROJECT_ID",
+        "The project to work on. Ignored without LLAMA_CLOUD_API_KEY.",
+    ),
+    variable(
+        "LLAMA_CLOUD_BASE_URL",
+        "The control plane that LLAMA_CLOUD_API_KEY belongs to. Ignored without that key. \
+            Default: https://api.cloud.llamaindex.ai",
+    ),
+    variable(
+        "LLAMA_CLOUD_USE_PROFILE",
+        "True (1, true, yes, on): ignore the three above and use the stored profile.",
+    ),
+    variable(
+        "LLAMACTL_PROFILE",
+        "The stored profile to use in place of the current one.",
+    ),
+    variable("LLAMACTL_CONFIG_DIR", "The directory of profiles.json."),
+    variable("LLAMACTL_NATIVE_TLS", "True: the same as `--native-tls`."),
+    variable(
+        "SSL_CERT_FILE",
+        "A file of PEM certificates to trust in place of the system's.",
+    ),
+    variable(
+        "SSL_CERT_DIR",
+        "Directories of PEM certificates to trust in place of the system's.",
+    ),
+    variable(
+        "HTTPS_PROXY",
+        "The proxy for https addresses. The name in lower case counts first, here and in the next three.",
+    ),
+    variable("HTTP_PROXY", "The proxy for http addresses."),
+    variable("ALL_PROXY", "The proxy where neither of these two is set."),
+    variable(
+        "NO_PROXY",
+        "Which hosts to reach directly: names, addresses, networks, `*` for all; separated by commas.",
+    ),
+    variable("BROWSER", "The browser to open."),
+    variable("NO_COLOR", "No colours. There are none in any case."),
+    variable("CI", "Set: nothing is ever asked."),
+    variable("TERM", "`dumb`: nothing is ever asked."),
+    variable(
+        "XDG_CONFIG_HOME",
+        "Where configuration directories are. Default: ~/.config",
+    ),
+    variable(
+        "XDG_DATA_HOME",
+        "Where `llamactl completion install` writes for bash. Default: ~/.local/share",
+    ),
+    variable(
+        "SHELL",
+        "Whose completions `llamactl completion install` writes.",
+    ),
+    variable(
+        "GITHUB_ENV",
+        "The file that `llamactl auth export --format github` appends to.",
+    ),
+];
+
+/// A file that is read or written.
+#[derive(Debug)]
+pub struct File {
+    pub path: &'static str,
+    pub about: &'static str,
+}
+
+/// The files that are read or written without being named on the command line.
+pub const FILES: &[File] = &[
+    File {
+        path: "~/.config/llamactl/profiles.json",
+        about: "The environments and profiles, with their keys. Only its owner can read it. \
+            LLAMACTL_CONFIG_DIR or XDG_CONFIG_HOME move it; on Windows it is in %APPDATA%\\llamactl.",
+    },
+    File {
+        path: ".env",
+        about: "What `llamactl auth inject` writes.",
+    },
+];
+
+impl Command {
+    /// Whether help, man pages and completions leave it out.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.node, Node::Leaf { id, .. } if HIDDEN.contains(&id))
+    }
+
+    pub fn visible_commands(&self) -> impl Iterator<Item = &'static Command> {
+        self.commands()
+            .iter()
+            .filter(|command| !command.is_hidden())
+    }
+
+    /// The commands of a group; empty for a leaf.
+    pub fn commands(&self) -> &'static [Command] {
+        match self.node {
+            Node::Group { commands, .. } => commands,
+            Node::Leaf { .. } => &[],
+        }
+    }
+
+    pub fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        match self.node {
+            Node::Group { aliases, .. } => aliases,
+            Node::Leaf { .. } => &[],
+        }
+    }
+
+    /// The command's own options, without the common ones; empty for a group.
+    pub fn options(&self) -> &'static [&'static Opt] {
+        match self.node {
+            Node::Group { .. } => &[],
+            Node::Leaf { options, .. } => options,
+        }
+    }
+
+    pub fn args(&self) -> &'static [Arg] {
+        match self.node {
+            Node::Group { .. } => &[],
+            Node::Leaf { args, .. } => args,
+        }
+    }
+}

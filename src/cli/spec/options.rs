@@ -1,0 +1,284 @@
+//! The options and positional arguments that the rows of [`super::commands`] are made of.
+
+use super::{Arg, Opt, OptId, Value};
+
+const fn required(name: &'static str, value: Value, about: &'static str) -> Arg {
+    Arg {
+        required: true,
+        ..optional(name, value, about)
+    }
+}
+
+const fn optional(name: &'static str, value: Value, about: &'static str) -> Arg {
+    Arg {
+        name,
+        required: false,
+        about,
+        value,
+    }
+}
+
+const fn switch(id: OptId, long: &'static str, about: &'static str) -> Opt {
+    Opt {
+        id,
+        long,
+        short: None,
+        aliases: &[],
+        value: None,
+        about,
+    }
+}
+
+const fn valued(
+    id: OptId,
+    long: &'static str,
+    name: &'static str,
+    value: Value,
+    about: &'static str,
+) -> Opt {
+    Opt {
+        value: Some((name, value)),
+        ..switch(id, long, about)
+    }
+}
+
+pub(super) const HELP: Opt = Opt {
+    short: Some('h'),
+    ..switch(OptId::Help, "help", "Print this help")
+};
+pub(super) const VERBOSE: Opt = Opt {
+    short: Some('v'),
+    ..switch(
+        OptId::Verbose,
+        "verbose",
+        "Print one line per request on standard error",
+    )
+};
+pub(super) const NATIVE_TLS: Opt = switch(
+    OptId::NativeTls,
+    "native-tls",
+    "Trust the system's certificates only, never the built-in ones",
+);
+pub(super) const VERSION: Opt = Opt {
+    short: Some('V'),
+    ..switch(OptId::Version, "version", "Print the version")
+};
+
+/// The options of every command.
+pub const COMMON: &[&Opt] = &[&HELP, &VERBOSE, &NATIVE_TLS];
+
+/// The options of `llamactl` without a command, besides the common ones.
+pub const TOP_LEVEL: &[&Opt] = &[&VERSION];
+
+pub(super) const ALL: Opt = switch(
+    OptId::All,
+    "all",
+    "Log out from every profile of the current environment",
+);
+pub(super) const API_KEY: Opt = valued(
+    OptId::ApiKey,
+    "api-key",
+    "KEY",
+    Value::Text,
+    "The API key; `-` reads it from standard input",
+);
+pub(super) const API_KEY_FILE: Opt = valued(
+    OptId::ApiKeyFile,
+    "api-key-file",
+    "PATH",
+    Value::Path,
+    "Read the API key from a file",
+);
+pub(super) const CHECK: Opt = switch(
+    OptId::Check,
+    "check",
+    "Write nothing; exit 1 if something would be written",
+);
+pub(super) const DRY_RUN: Opt = switch(
+    OptId::DryRun,
+    "dry-run",
+    "Say what would be done, and do nothing",
+);
+pub(super) const ENV_FILE: Opt = valued(
+    OptId::EnvFile,
+    "env-file",
+    "PATH",
+    Value::Path,
+    "The file to write; `-` prints the lines instead [default: .env]",
+);
+pub(super) const FROM: Opt = valued(
+    OptId::From,
+    "from",
+    "PATH",
+    Value::Path,
+    "The profiles.db to read, or its directory [default: the configuration directory]",
+);
+pub(super) const NAME: Opt = valued(
+    OptId::Name,
+    "name",
+    "NAME",
+    Value::Text,
+    "Call the profile NAME instead of a name made from the key",
+);
+pub(super) const LOGIN_NAME: Opt = Opt {
+    about: "Call the profile NAME instead of the user's e-mail address",
+    ..NAME
+};
+pub(super) const NO_BROWSER: Opt = switch(
+    OptId::NoBrowser,
+    "no-browser",
+    "Start no browser; only show the address and the code",
+);
+pub(super) const NO_VERIFY: Opt = switch(
+    OptId::NoVerify,
+    "no-verify",
+    "Store the key without asking the server",
+);
+pub(super) const ORG: Opt = valued(
+    OptId::Org,
+    "org",
+    "ID",
+    Value::Text,
+    "Only projects of this organization",
+);
+pub(super) const LOGIN_ORG: Opt = Opt {
+    about: "Choose among the projects of this organization",
+    ..ORG
+};
+pub(super) const FORMATS: &[&str] = &["text", "json", "yaml"];
+pub(super) const WIDE_FORMATS: &[&str] = &["text", "wide", "json", "yaml"];
+pub(super) const SHELLS: &[&str] = &["sh", "fish", "powershell", "dotenv", "json", "github"];
+pub(super) const OUTPUT: Opt = Opt {
+    short: Some('o'),
+    ..valued(
+        OptId::Output,
+        "output",
+        "FORMAT",
+        Value::Choice(FORMATS),
+        "How to print: text, json or yaml [default: text]",
+    )
+};
+pub(super) const PROFILE: Opt = valued(
+    OptId::Profile,
+    "profile",
+    "NAME",
+    Value::Profile,
+    "Use this stored profile, whatever the variables say",
+);
+pub(super) const TOKEN_PROJECT: Opt = Opt {
+    aliases: &["project-id"],
+    ..valued(
+        OptId::Project,
+        "project",
+        "ID",
+        Value::Text,
+        "The project that the profile works on",
+    )
+};
+
+pub(super) const PROJECT: Opt = valued(
+    OptId::Project,
+    "project",
+    "ID",
+    Value::Text,
+    "Work on this project, whatever the variables and the profile say",
+);
+pub(super) const WIDE_OUTPUT: Opt = Opt {
+    short: Some('o'),
+    ..valued(
+        OptId::Output,
+        "output",
+        "FORMAT",
+        Value::Choice(WIDE_FORMATS),
+        "How to print: text, wide, json or yaml [default: text]",
+    )
+};
+pub(super) const EXPORT_FORMAT: Opt = valued(
+    OptId::Format,
+    "format",
+    "FORMAT",
+    Value::Choice(SHELLS),
+    "For sh, fish, powershell, dotenv, json or github [default: sh]",
+);
+pub(super) const OFFLINE: Opt = switch(OptId::Offline, "offline", "Ask no server");
+pub(super) const FOLLOW: Opt = Opt {
+    short: Some('f'),
+    ..switch(OptId::Follow, "follow", "Go on printing until interrupted")
+};
+pub(super) const TAIL: Opt = valued(
+    OptId::Tail,
+    "tail",
+    "N",
+    Value::Number,
+    "Begin with the last N lines [default: 200]",
+);
+pub(super) const SINCE_SECONDS: Opt = valued(
+    OptId::SinceSeconds,
+    "since-seconds",
+    "N",
+    Value::Number,
+    "Only lines of the last N seconds",
+);
+pub(super) const INIT_CONTAINERS: Opt = switch(
+    OptId::InitContainers,
+    "include-init-containers",
+    "Include the logs of init containers",
+);
+pub(super) const JSON_LINES: Opt = switch(OptId::Json, "json", "Print one JSON object a line");
+pub(super) const GIT_SHA: Opt = valued(
+    OptId::GitSha,
+    "git-sha",
+    "SHA",
+    Value::Text,
+    "The commit to go back to, as `deployments history` lists it",
+);
+pub(super) const YES: Opt = Opt {
+    short: Some('y'),
+    ..switch(OptId::Yes, "yes", "Do not ask")
+};
+
+pub(super) const PROFILE_NAME: Arg = optional(
+    "NAME",
+    Value::Profile,
+    "The name of a profile, as `auth get` lists it",
+);
+pub(super) const STORED_URL: Arg = optional(
+    "URL",
+    Value::Environment,
+    "The address of a control plane, as `environments get` lists it",
+);
+pub(super) const NEW_URL: Arg = optional("URL", Value::Text, "The base address of a control plane");
+pub(super) const DEPLOYMENT: Arg = required(
+    "NAME",
+    Value::Text,
+    "The name of a deployment, as `deployments get` lists it",
+);
+pub(super) const COMMAND_LINE: Arg = required(
+    "CMD [ARG...]",
+    Value::Command,
+    "The command to run, and its arguments",
+);
+pub(super) const PROJECT_ID: Arg = optional(
+    "ID",
+    Value::Text,
+    "The id of a project, as `projects get` lists it",
+);
+
+pub(super) const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];
+pub(super) const SHELL: Arg = optional(
+    "SHELL",
+    Value::Choice(COMPLETED_SHELLS),
+    "bash, zsh or fish",
+);
+pub(super) const SHELL_OPTION: Opt = valued(
+    OptId::Shell,
+    "shell",
+    "SHELL",
+    Value::Choice(COMPLETED_SHELLS),
+    "The same as the argument SHELL",
+);
+pub(super) const KIND: Arg = required(
+    "KIND",
+    Value::Choice(&["profiles", "environments"]),
+    "profiles or environments",
+);
