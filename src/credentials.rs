@@ -189,7 +189,7 @@ pub fn resolve(
 ) -> Result<Credentials> {
     let ignored = match (ask.profile, &given.use_profile) {
         (Some(_), _) => true,
-        (None, Some(text)) => vars::truth(vars::USE_PROFILE, text)?,
+        (None, Some(text)) => vars::parse_bool(vars::USE_PROFILE, text)?,
         (None, None) => false,
     };
     let enough = !ask.needs_project || ask.project.is_some() || given.project.is_some();
@@ -261,7 +261,8 @@ fn from_variables(
     store: impl FnOnce() -> Result<Store>,
     warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
-    let wrong = |name: &str, why: &str| Error::usage(format!("the variable {name} {why}"));
+    let wrong =
+        |name: &str, why: &str| Error::usage(format!("the environment variable {name} {why}"));
     let key = validate::api_key(key).map_err(|why| wrong(vars::API_KEY, why))?;
     let server = match &given.base_url {
         Some(text) => Sourced {

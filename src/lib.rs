@@ -76,7 +76,7 @@ fn answer(parsed: Parsed) -> Result<()> {
         Parsed::Version => output::data(VERSION),
         Parsed::Run(invocation) => {
             keep_memory_private();
-            let vars = vars::Vars;
+            let vars = vars::Vars::process();
             let http = http::Http::new(
                 vars,
                 invocation.has(OptId::NativeTls),

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use llamactl::cli::{complete, man, spec};
-use llamactl::vars;
+use llamactl::cli::{complete, man};
 
 use crate::support::say_skipped;
 
@@ -112,23 +111,5 @@ fn man_pages_are_read_without_complaint() {
                 "{program} is not installed; the man pages are not checked with it"
             )),
         }
-    }
-}
-
-#[test]
-fn every_variable_is_documented() {
-    for name in [
-        vars::API_KEY,
-        vars::PROJECT,
-        vars::BASE_URL,
-        vars::USE_PROFILE,
-        vars::PROFILE,
-        vars::CONFIG_DIR,
-        vars::NATIVE_TLS,
-    ] {
-        assert!(
-            spec::VARIABLES.iter().any(|variable| variable.name == name),
-            "{name}"
-        );
     }
 }

@@ -741,7 +741,7 @@ fn certificates_that_can_t_be_used_are_named() {
         .code(2)
         .stderr(
             "
-            error: the variable LLAMACTL_NATIVE_TLS is neither true nor false
+            error: the environment variable LLAMACTL_NATIVE_TLS is neither true nor false
             hint: set LLAMACTL_NATIVE_TLS to 1 or 0, or unset it
             ",
         )
@@ -1004,7 +1004,7 @@ fn half_of_the_variables_and_the_way_back_to_the_profile() {
         .code(2)
         .stderr(
             "
-            error: the variable LLAMA_CLOUD_USE_PROFILE is neither true nor false
+            error: the environment variable LLAMA_CLOUD_USE_PROFILE is neither true nor false
             hint: set LLAMA_CLOUD_USE_PROFILE to 1 or 0, or unset it
             ",
         )

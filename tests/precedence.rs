@@ -184,7 +184,8 @@ const HALF_A_KEY: &str = "error: LLAMA_CLOUD_API_KEY is set, but LLAMA_AGENTS_PR
 hint: set both or neither, or use the profile with LLAMA_CLOUD_USE_PROFILE=1 or --profile NAME\n";
 const HALF_A_PROJECT: &str = "error: LLAMA_AGENTS_PROJECT_ID is set, but LLAMA_CLOUD_API_KEY is not
 hint: set both or neither, or use the profile with LLAMA_CLOUD_USE_PROFILE=1 or --profile NAME\n";
-const NEITHER: &str = "error: the variable LLAMA_CLOUD_USE_PROFILE is neither true nor false
+const NEITHER: &str =
+    "error: the environment variable LLAMA_CLOUD_USE_PROFILE is neither true nor false
 hint: set LLAMA_CLOUD_USE_PROFILE to 1 or 0, or unset it\n";
 
 /// What each kind of command must use, and say.
@@ -377,17 +378,17 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             K.0,
             "llx 0",
-            "error: the variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it\n",
+            "error: the environment variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it\n",
         ),
         (
             P.0,
             "a b",
-            "error: the variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it\n",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it\n",
         ),
         (
             B.0,
             "http://u:p@h",
-            "error: the variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it\n",
+            "error: the environment variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it\n",
         ),
     ] {
         let mut variables = ALL.to_vec();
@@ -401,7 +402,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
             let run = scene.sandbox.cmd(line).may_show_keys();
             run.env(name, OsStr::from_bytes(b"\xff"))
         };
-        let said = format!("error: the variable {name} is not UTF-8\n");
+        let said = format!("error: the environment variable {name} is not valid UTF-8\n");
         for command in HANDOVER.iter().chain(&NO_PROJECT).chain(&PROJECT) {
             run(command).code(2).stderr(&said).run();
             if let Some((words, rest)) = command.split_once(" -- ") {

@@ -15,6 +15,8 @@ mod complete;
 mod error;
 mod man;
 mod spec;
+#[path = "../vars.rs"]
+mod vars;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::spec::{self, Command, Node, Opt, Value};
 use crate::error::EXIT_CODES;
+use crate::vars::VARIABLES;
 
 /// What pages are stamped with.
 #[derive(Clone, Debug)]
@@ -158,10 +159,16 @@ fn surroundings(out: &mut String, path: &[&Command]) {
     if path.len() > 1 {
         text(out, "The variables are listed in llamactl(1).");
     } else {
-        text(out, "An empty variable is an unset one.");
-        for variable in spec::VARIABLES {
+        text(
+            out,
+            "An empty variable counts as unset; whitespace around a value is ignored.",
+        );
+        for variable in VARIABLES {
             let _ = writeln!(out, ".TP\n.B {}", literal(variable.name));
-            text(out, variable.about);
+            text(out, variable.meaning);
+            if !variable.default.is_empty() {
+                text(out, &format!("Default: {}", variable.default));
+            }
         }
     }
     out.push_str(".SH FILES\n");

@@ -298,32 +298,32 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         (
             "key",
             "a b",
-            "error: the variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it",
+            "error: the environment variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it",
         ),
         (
             "key",
             "  ",
-            "error: the variable LLAMA_CLOUD_API_KEY is empty",
+            "error: the environment variable LLAMA_CLOUD_API_KEY is empty",
         ),
         (
             "project",
             "a\nb",
-            "error: the variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it",
         ),
         (
             "project",
             " ",
-            "error: the variable LLAMA_AGENTS_PROJECT_ID is empty",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID is empty",
         ),
         (
             "base_url",
             "ftp://x",
-            "error: the variable LLAMA_CLOUD_BASE_URL must begin with https:// or http://",
+            "error: the environment variable LLAMA_CLOUD_BASE_URL must begin with https:// or http://",
         ),
         (
             "base_url",
             "https://u:p@h",
-            "error: the variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it",
+            "error: the environment variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it",
         ),
     ] {
         let given = wrong(name, value);

@@ -475,7 +475,7 @@ impl Http {
         let roots = match secure {
             true => tls::roots(
                 self.vars,
-                self.native_tls || self.vars.truth(vars::NATIVE_TLS)?,
+                self.native_tls || self.vars.bool(vars::NATIVE_TLS)?,
             )?,
             false => RootCerts::new_with_certs(&[]),
         };
