@@ -14,7 +14,8 @@ use crate::support::{
 
 const DEPLOYMENTS: &str = "/api/v1beta1/deployments";
 const LOGS: &str = "/api/v1beta1/deployments/search/logs?project_id=proj-web&include_init_containers=false&follow=false&tail_lines=200";
-const UNKNOWN: &str = "hint: `llamactl deployments get` lists the deployments of the project; --project names another project\n";
+const UNKNOWN: &str =
+    "hint: `llamactl deployments get` lists the deployments; --project selects another project\n";
 
 /// A profile for the project proj-web at this server.
 fn signed_in(url: &str) -> Sandbox {
@@ -164,7 +165,7 @@ fn an_empty_list_and_another_project() {
         .retain(|d| d.project != "proj-web");
     sandbox
         .cmd("deployments get")
-        .stderr("no deployments in the project proj-web\n")
+        .stderr("no deployments in project 'proj-web'\n")
         .run();
     sandbox.cmd("deployments get -o json").stdout("[]\n").run();
     sandbox.cmd("deployments get -o yaml").stdout("[]\n").run();
@@ -189,7 +190,7 @@ fn what_is_not_there_is_said() {
         sandbox
             .cmd(command)
             .stderr(&format!(
-                "error: [SERVER] found nothing: Deployment gone not found\n{UNKNOWN}"
+                "error: no deployment named 'gone' in project 'proj-web' of [SERVER]\n{UNKNOWN}"
             ))
             .code(1)
             .run();
@@ -228,9 +229,9 @@ fn a_name_stays_one_segment_of_the_path() {
         (" ", "is empty"),
         (".", "is a path"),
         ("..", "is a path"),
-        ("a/b", "has a slash in it"),
-        ("../search", "has a slash in it"),
-        ("/", "has a slash in it"),
+        ("a/b", "contains a slash"),
+        ("../search", "contains a slash"),
+        ("/", "contains a slash"),
         ("a b", "has blanks or control characters in it"),
         ("a\nb", "has blanks or control characters in it"),
     ] {
@@ -241,8 +242,12 @@ fn a_name_stays_one_segment_of_the_path() {
                 _ => &[],
             };
             let words = [&["deployments", command, name], more].concat();
-            let said = format!("error: the name of the deployment {why}\n");
-            sandbox.args(words).code(2).stderr(&said).run();
+            let shown = match name.trim() {
+                "" => String::new(),
+                name => format!(" '{}'", name.replace('\n', " ")),
+            };
+            let error = format!("error: the deployment name{shown} {why}\n");
+            sandbox.args(words).code(2).stderr(&error).run();
         }
     }
     let one = r#"{"id": "x", "project_id": "p", "status": "Running"}"#;
@@ -325,7 +330,7 @@ fn an_answer_without_sense_is_no_deployment() {
 }
 
 #[test]
-fn releases_are_listed_newest_first() {
+fn history_keeps_order_and_times_as_sent() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     plane.world().deployments[0].history = vec![
         json!({"git_sha": "1111111111", "image_tag": "0.11.3", "released_at": "2026-01-01T12:00:00Z"}),
@@ -337,11 +342,11 @@ fn releases_are_listed_newest_first() {
         .cmd("deployments history search")
         .stdout(
             "
-            RELEASED_AT           GIT_SHA  IMAGE_TAG
-            2026-01-02T10:00:00Z  abc      -
-            2026-01-02T10:00:00Z  3333333  -
-            2026-01-01T12:00:00Z  1111111  0.11.3
-            once                  4444444  -
+            RELEASED_AT                       GIT_SHA  IMAGE_TAG
+            2026-01-01T12:00:00Z              1111111  0.11.3
+            2026-01-02T12:00:00.500000+02:00  abc      -
+            2026-01-02T10:00:00Z              3333333  -
+            once                              4444444  -
             ",
         )
         .run();
@@ -351,17 +356,17 @@ fn releases_are_listed_newest_first() {
         .run()
         .json();
     assert_eq!(
-        json[0],
+        json[1],
         json!({"released_at": "2026-01-02T12:00:00.500000+02:00", "git_sha": "abc", "image_tag": null})
     );
     assert_eq!(
-        json[2],
+        json[0],
         json!({"released_at": "2026-01-01T12:00:00Z", "git_sha": "1111111111", "image_tag": "0.11.3"})
     );
     plane.world().deployments[0].history.clear();
     sandbox
         .cmd("deployments history search")
-        .stderr("no releases of search yet\n")
+        .stderr("no releases of 'search' yet\n")
         .run();
     sandbox
         .cmd("deployments history search -o json")
@@ -415,10 +420,7 @@ fn a_log_is_printed_line_by_line() {
         .stdout("2026-01-01T00:00:00Z p/c x\n")
         .run();
     for (option, said) in [
-        (
-            "--tail 0",
-            "error: option '--tail' takes a number from 1 on\n",
-        ),
+        ("--tail 0", "error: --tail must be at least 1\n"),
         ("--tail -1", ""),
         ("--tail x", ""),
         ("--since-seconds 1.5", ""),
@@ -455,7 +457,7 @@ fn events_come_in_many_shapes() {
     ]
     .concat();
     stub.expect(get(LOGS).bearer(KEY).reply(events(&odd)).times(2));
-    let warning = "warning: log events that are too long or no JSON are left out\n";
+    let warning = "warning: skipping log events that are too long or not JSON objects\n";
     sandbox
         .cmd("deployments logs search")
         .stdout(
@@ -514,9 +516,9 @@ fn a_stream_that_breaks_is_no_end() {
         let output = sandbox
             .cmd("deployments logs search")
             .any_stdout()
-            .stderr_has("error: the log stream of [SERVER] broke: ")
+            .stderr_has("error: the log stream from [SERVER] was interrupted: ")
             .stderr_has(
-                "\nhint: what was printed is complete up to there; run it again for the rest\n",
+                "\nhint: the output is complete up to there; run the command again for the rest\n",
             )
             .code(3)
             .run();
@@ -556,7 +558,7 @@ fn a_log_that_is_not_there_yet() {
     )));
     sandbox
         .cmd("deployments logs search")
-        .stderr("error: [SERVER] refused the request (409): No ReplicaSet found for deployment search\nhint: it may not have started yet; `llamactl deployments get` shows its phase\n")
+        .stderr("error: [SERVER] refused the request (409): No ReplicaSet found for deployment search\nhint: the deployment may not have started yet: `llamactl deployments get` shows its phase\n")
         .code(1)
         .run();
     // It is a GET like any other: tried again where the server is in trouble.
@@ -790,7 +792,7 @@ fn rolling_back() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     sandbox
         .cmd("deployments rollback search --git-sha 1111111")
-        .stderr("rolled back search to 1111111\n")
+        .stderr("rolled back 'search' to 1111111\n")
         .run();
     assert_eq!(plane.world().deployments[0].json["git_sha"], "1111111");
     assert_eq!(
@@ -799,12 +801,12 @@ fn rolling_back() {
     );
     sandbox
         .cmd("deployments rollback search")
-        .stderr("error: the commit to go back to is missing\nhint: pass --git-sha SHA; `llamactl deployments history search` lists the commits\n")
+        .stderr("error: --git-sha is missing\nhint: `llamactl deployments history search` lists the commits\n")
         .code(2)
         .run();
     sandbox
         .args(["deployments", "rollback", "search", "--git-sha", "a b"])
-        .stderr("error: the value of --git-sha has blanks or control characters in it\n")
+        .stderr("error: --git-sha 'a b' has blanks or control characters in it\n")
         .code(2)
         .run();
 }
@@ -813,7 +815,7 @@ fn rolling_back() {
 fn a_rollback_is_never_sent_twice() {
     let path = format!("{DEPLOYMENTS}/search/rollback?project_id=proj-web");
     let may_be_done =
-        "hint: it may have been done all the same: `llamactl deployments history search` tells\n";
+        "hint: the change may have been made: check with `llamactl deployments get search`\n";
     for (reply, code, said) in [
         (Reply::detail(502, "bad gateway"), 3, may_be_done),
         (Reply::detail(503, "down"), 3, may_be_done),
@@ -859,13 +861,13 @@ fn deleting_needs_a_yes() {
     sandbox
         .cmd("deployments delete search")
         .stdin("yes\n")
-        .stderr("error: deleting search in the project proj-web of [SERVER] needs a yes, and nobody can be asked\nhint: pass --yes\n")
+        .stderr("error: refusing to delete 'search' in project 'proj-web' of [SERVER] without --yes when not interactive\n")
         .code(2)
         .run();
     for answer in ["", "no", "n", "search", "yess"] {
         let mut terminal = sandbox.cmd("deployments delete search").terminal();
         terminal
-            .expect("Delete search in the project proj-web of ")
+            .expect("Delete 'search' in project 'proj-web' of ")
             .expect("? Type yes [no]: ")
             .type_line(answer)
             .expect("error: nothing was deleted");
@@ -883,11 +885,11 @@ fn deleting_needs_a_yes() {
     terminal
         .expect("[no]: ")
         .type_line("Yes")
-        .expect("deleted search");
+        .expect("deleted 'search'");
     terminal.wait().assert_code(0).assert_restored();
     sandbox
         .cmd("deployments delete --yes chat")
-        .stderr("deleted chat\n")
+        .stderr("deleted 'chat'\n")
         .run();
     assert_eq!(ids(&plane), ["triage", "reader"]);
     assert_eq!(
@@ -900,13 +902,14 @@ fn deleting_needs_a_yes() {
 fn deleting_again_is_no_failure_where_the_first_answer_was_lost() {
     let path = format!("{DEPLOYMENTS}/search?project_id=proj-web");
     let gone = || Reply::detail(404, "Deployment search not found");
-    let presumed = "warning: there is no search any more, but the answer to the first request was lost: it was deleted by that, or there was none\n";
-    let unknown = format!("error: [SERVER] found nothing: Deployment search not found\n{UNKNOWN}");
+    let presumed = "warning: 'search' no longer exists; the response to the first request was lost, so it was either deleted now or did not exist\n";
+    let unknown =
+        format!("error: no deployment named 'search' in project 'proj-web' of [SERVER]\n{UNKNOWN}");
     for (replies, code, said) in [
         (
             vec![Reply::detail(502, "bad gateway"), Reply::json(200, "null")],
             0,
-            "deleted search\n",
+            "deleted 'search'\n",
         ),
         (vec![Reply::detail(502, "bad gateway"), gone()], 0, presumed),
         (vec![Reply::reset(), gone()], 0, presumed),
@@ -961,8 +964,8 @@ fn a_log_that_does_not_end_is_not_waited_for_beyond_half_a_minute() {
         .stdout("2026-01-01T00:00:00Z p/c one\n")
         .stderr(
             "
-            error: the log stream of [SERVER] was not at its end in time
-            hint: --tail and --since-seconds make it shorter; --follow waits for ever
+            error: timed out reading the logs from [SERVER]
+            hint: --tail and --since-seconds select fewer lines; --follow has no time limit
             ",
         )
         .run();

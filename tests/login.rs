@@ -404,7 +404,11 @@ fn what_servers_say_is_harmless() {
     );
     let harmless = |c: char| c == '\n' || !c.is_control();
     assert!(output.stderr.chars().all(harmless), "{:?}", output.stderr);
-    assert_eq!(setup.stored()["project_name"], "]0;titleWeb site");
+    // Stored as sent: text output sanitizes, JSON escapes.
+    assert_eq!(
+        setup.stored()["project_name"],
+        "\u{1b}]0;title\u{7}Web\nsite"
+    );
 }
 
 #[test]
@@ -505,8 +509,8 @@ fn which_project() {
     setup.fails(
         "auth login",
         2,
-        "error: there are several projects to choose from\nhint: pass --project with one of: \
-        proj-web (Website), proj-support (Support desk), proj-research (Research)\n",
+        "error: the credentials give access to several projects\nhint: pass --project with one of: \
+        proj-web (Website, org-acme), proj-support (Support desk, org-acme), proj-research (Research, org-labs)\n",
     );
     setup.fails(
         "auth login --project proj-nowhere",
@@ -811,7 +815,7 @@ fn what_is_deleted_during_a_login_stays_deleted() {
     while_waiting(
         &setup,
         |store| store["environments"] = json!([]),
-        "error: the environment [SERVER] was deleted meanwhile\n\
+        "error: environment [SERVER] was deleted while this command was running\n\
         hint: add it again: `llamactl environments add [SERVER]`\n",
     );
     // The key that was made for it is, too.

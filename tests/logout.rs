@@ -125,7 +125,10 @@ fn all_of_them() {
         let output = run.any_stderr().run();
         for name in ["ada@acme.example", "bob@acme.example", "pasted"] {
             assert!(
-                output.stderr.contains(&format!("logged out {name}\n")),
+                output.stderr.contains(&format!("logged out {name}\n"))
+                    || output
+                        .stderr
+                        .contains(&format!("deleted profile '{name}'\n")),
                 "{}",
                 output.stderr
             );
@@ -230,8 +233,8 @@ fn an_environment_that_another_process_deletes() {
         .stderr(
             "deleted the API key key-1 on [SERVER]\n\
             ended the login of ada@acme.example at its provider\n\
-            error: there is no environment [SERVER]\n\
-            hint: `llamactl environments add` adds one; there are: https://api.cloud.llamaindex.ai\n",
+            error: environment [SERVER] was deleted while this command was running\n\
+            hint: add it again: `llamactl environments add [SERVER]`\n",
         )
         .spawn();
     stub.server().wait_for_requests(1);

@@ -239,7 +239,7 @@ fn without_credentials_three_redirects_are_followed() {
         .stderr(
             "
             [SERVER] redirects to [SERVER]/base
-            added environment [SERVER]/base, which needs an API key, and made it current
+            added environment [SERVER]/base, which requires authentication, and made it current
             ",
         )
         .run();
@@ -282,8 +282,8 @@ fn a_redirect_to_what_is_no_address_is_not_stored() {
         .code(3)
         .stderr(
             "
-            error: [SERVER] redirects to another address, [SERVER]/b?c=d
-            hint: if that is the control plane, add that address instead
+            error: [SERVER] redirects to '[SERVER]/b?c=d'
+            hint: if that is the control plane, add that URL instead
             ",
         )
         .run();
@@ -306,8 +306,8 @@ fn a_redirect_to_another_host_is_no_address_to_store() {
         .code(3)
         .stderr(
             "
-            error: [SERVER] redirects to another address, [OTHER]
-            hint: if that is the control plane, add that address instead
+            error: [SERVER] redirects to '[OTHER]'
+            hint: if that is the control plane, add that URL instead
             ",
         )
         .run();
@@ -816,7 +816,7 @@ fn a_key_in_the_open_is_worth_one_warning() {
         .cmd("environments add")
         .arg(FAR)
         .stderr(
-            "added environment http://plane.invalid, which needs an API key, and made it current\n",
+            "added environment http://plane.invalid, which requires authentication, and made it current\n",
         )
         .run();
 }

@@ -418,7 +418,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             "--project",
             "a b",
-            "error: the value of --project has blanks or control characters in it\n",
+            "error: --project 'a b' has blanks or control characters in it\n",
         ),
         ("--profile", "gone", ""),
     ] {
@@ -632,6 +632,6 @@ fn the_profile_s_variable_counts_for_stored_profiles_too() {
         .run();
     assert!(printed.stdout.contains(TWIN_KEY));
     run("projects use given-project")
-        .stderr_has("the profile other works on project given-project")
+        .stderr_has("profile 'other' now uses project given-project")
         .run();
 }

@@ -117,8 +117,8 @@ fn auth_get_lists_profiles() {
         .code(1)
         .stderr(
             "
-            error: there is no profile 'nobody' in https://llama.example.com
-            hint: there are: work, home
+            error: no profile named 'nobody' in https://llama.example.com
+            hint: its profiles are: work, home
             ",
         )
         .run();
@@ -148,7 +148,7 @@ fn nothing_is_listed_as_nothing() {
         .code(1)
         .stderr(
             "
-            error: there is no profile 'work' in https://api.cloud.llamaindex.ai
+            error: no profile named 'work' in https://api.cloud.llamaindex.ai
             hint: sign in with `llamactl auth login` or `llamactl auth token`
             ",
         )
@@ -159,7 +159,7 @@ fn nothing_is_listed_as_nothing() {
             .code(1)
             .stderr(
                 "
-                error: there are no profiles in https://api.cloud.llamaindex.ai
+                error: no profiles in https://api.cloud.llamaindex.ai
                 hint: sign in with `llamactl auth login` or `llamactl auth token`
                 ",
             )
@@ -195,8 +195,8 @@ fn auth_use_chooses_a_profile() {
         .code(1)
         .stderr(
             "
-            error: there is no profile 'nobody' in https://llama.example.com
-            hint: there are: work, home
+            error: no profile named 'nobody' in https://llama.example.com
+            hint: its profiles are: work, home
             ",
         )
         .run();
@@ -205,7 +205,7 @@ fn auth_use_chooses_a_profile() {
         .code(2)
         .stderr(
             "
-            error: the name of a profile is missing
+            error: the profile's NAME is missing
             hint: pass one of: work, home
             ",
         )
@@ -227,7 +227,7 @@ fn auth_logout_deletes_a_profile() {
         .code(2)
         .stderr(
             "
-            error: the name of a profile is missing
+            error: the profile's NAME is missing
             hint: pass one of: work, home
             ",
         )
@@ -237,8 +237,8 @@ fn auth_logout_deletes_a_profile() {
         .code(1)
         .stderr(
             "
-            error: there is no profile 'nobody' in https://llama.example.com
-            hint: there are: work, home
+            error: no profile named 'nobody' in https://llama.example.com
+            hint: its profiles are: work, home
             ",
         )
         .run();
@@ -349,7 +349,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
     sandbox.knows_as("OPEN", &open);
     let line = |verb: &str, url: &str| sandbox.cmd("environments").arg(verb).arg(url);
     line("add", &plane.url())
-        .stderr("added environment [SERVER], which needs an API key, and made it current\n")
+        .stderr("added environment [SERVER], which requires authentication, and made it current\n")
         .run();
     let first = with(
         environment("[SERVER]", &[]),
@@ -359,7 +359,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
     assert_eq!(sandbox.stored(), store(&first));
     assert_eq!(plane.server().lines(), [format!("GET {VERSION}")]);
     line("add", &(open.url() + "/"))
-        .stderr("added environment [OPEN], which needs no API key, and made it current\n")
+        .stderr("added environment [OPEN], which requires no authentication, and made it current\n")
         .run();
     let listed = json!([
         {"api_url": BUILT_IN, "requires_auth": true, "active": false},
@@ -383,7 +383,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
     sandbox
         .cmd("environments use")
         .arg(plane.url())
-        .stderr("the current environment is [SERVER]\nno profile is current there\n")
+        .stderr("the current environment is [SERVER]\nit has no current profile\n")
         .run();
     sandbox
         .cmd("auth token --project proj-web --api-key")
@@ -392,7 +392,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
         .run();
     line("use", BUILT_IN)
         .stderr(&format!(
-            "the current environment is {BUILT_IN}\nno profile is current there\n"
+            "the current environment is {BUILT_IN}\nit has no current profile\n"
         ))
         .run();
     let before = plane.server().lines().len();
@@ -400,7 +400,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
         .stderr(
             "
             the current environment is [SERVER]
-            the current profile there is llx-01****mnop
+            its current profile is 'llx-01****mnop'
             ",
         )
         .run();
@@ -412,7 +412,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
 
     line("delete", &plane.url())
         .stderr(&format!(
-            "logged out llx-01****mnop\ndeleted environment [SERVER]\nthe current environment is {BUILT_IN}\n"
+            "deleted profile 'llx-01****mnop'\ndeleted environment [SERVER]\nthe current environment is now {BUILT_IN}\n"
         ))
         .run();
     line("delete", &open.url())
@@ -438,9 +438,9 @@ fn the_built_in_environment_stays() {
         .cmd("environments delete https://API.cloud.llamaindex.ai:443/")
         .stderr(
             "
-            logged out work
-            logged out home
-            https://api.cloud.llamaindex.ai is built in and stays; its profiles are gone
+            deleted profile 'work'
+            deleted profile 'home'
+            kept environment https://api.cloud.llamaindex.ai, which is built in
             ",
         )
         .run();
@@ -460,8 +460,8 @@ fn environments_that_are_none() {
             .code(1)
             .stderr(
                 "
-                error: there is no environment https://elsewhere.example
-                hint: `llamactl environments add` adds one; there are: https://api.cloud.llamaindex.ai, https://llama.example.com
+                error: no environment https://elsewhere.example
+                hint: `llamactl environments add https://elsewhere.example` adds it; stored are: https://api.cloud.llamaindex.ai, https://llama.example.com
                 ",
             )
             .run();
@@ -473,7 +473,7 @@ fn environments_that_are_none() {
             .code(2)
             .stderr(
                 "
-                error: the address of an environment is missing
+                error: the environment's URL is missing
                 hint: pass one of: https://api.cloud.llamaindex.ai, https://llama.example.com
                 ",
             )
@@ -484,7 +484,7 @@ fn environments_that_are_none() {
         .code(2)
         .stderr(
             "
-            error: the address of a control plane is missing
+            error: the control plane's URL is missing
             hint: pass it: `llamactl environments add URL`
             ",
         )
@@ -536,7 +536,7 @@ fn what_a_server_says_of_itself_is_stored_and_may_warn() {
         .arg(plane.url())
         .stderr(
             "
-            added environment [SERVER], which needs an API key, and made it current
+            added environment [SERVER], which requires authentication, and made it current
             warning: the server asks for llamactl 9.1 or newer; this one does what 0.10.4 does
             ",
         )
@@ -574,7 +574,8 @@ fn projects_get_lists_projects() {
                 "project_id": "proj-research",
                 "project_name": "Research",
                 "deployment_count": 1,
-                "active": false
+                "active": false,
+                "org_id": "org-labs"
               }
             ]
             "#,
@@ -588,6 +589,7 @@ fn projects_get_lists_projects() {
             project_name: \"Support desk\"
             deployment_count: 1
             active: false
+            org_id: org-acme
             ",
         )
         .run();
@@ -629,7 +631,7 @@ fn projects_use_changes_the_profile_s_project() {
     let sandbox = at(&plane);
     sandbox
         .cmd("projects use proj-support")
-        .stderr("the profile work works on project Support desk (proj-support) now\n")
+        .stderr("profile 'work' now uses project Support desk (proj-support)\n")
         .run();
     let changed = with(
         profile("work", "proj-support", KEY),
@@ -658,8 +660,8 @@ fn projects_use_changes_the_profile_s_project() {
         .code(2)
         .stderr(
             "
-            error: there are several projects to choose from
-            hint: pass the project's ID with one of: proj-web (Website), proj-support (Support desk), proj-research (Research)
+            error: the credentials give access to several projects
+            hint: pass the project's ID with one of: proj-web (Website, org-acme), proj-support (Support desk, org-acme), proj-research (Research, org-labs)
             ",
         )
         .run();
@@ -669,12 +671,12 @@ fn projects_use_changes_the_profile_s_project() {
         .env("LLAMA_CLOUD_API_KEY", OTHER_KEY)
         .env("LLAMA_AGENTS_PROJECT_ID", "p")
         .env("LLAMA_CLOUD_BASE_URL", "http://nowhere.invalid")
-        .stderr("the profile work works on project Support desk (proj-support) now\n")
+        .stderr("profile 'work' now uses project Support desk (proj-support)\n")
         .run();
     assert_eq!(sandbox.stored(), expected);
     sandbox
         .cmd("projects use --org org-labs")
-        .stderr("the profile work works on project Research (proj-research) now\n")
+        .stderr("profile 'work' now uses project Research (proj-research)\n")
         .run();
     Sandbox::new()
         .cmd("projects use p")
@@ -744,7 +746,7 @@ fn another_profile_than_the_current_one() {
         .run();
     sandbox
         .cmd("projects use proj-research --profile home")
-        .stderr("the profile home works on project Research (proj-research) now\n")
+        .stderr("profile 'home' now uses project Research (proj-research)\n")
         .run();
     let home = with(
         with(home, "project_id", "proj-research"),
@@ -817,7 +819,7 @@ fn a_server_without_organizations() {
     world.capabilities.clear();
     let plane = ControlPlane::start(world);
     let sandbox = at(&plane);
-    let warning = "warning: this server does not support organizations\n";
+    let warning = "warning: [SERVER] does not support organizations\n";
     sandbox.cmd("organizations get").stderr(warning).run();
     for format in ["json", "yaml"] {
         sandbox
@@ -927,8 +929,8 @@ fn a_server_that_needs_no_key_can_be_looked_at() {
         .cmd("projects use later")
         .stderr(
             "
-            warning: [SERVER] has no deployment in that project yet
-            the profile default works on project later now
+            warning: project 'later' has no deployments on [SERVER] yet
+            profile 'default' now uses project later
             ",
         )
         .run();
@@ -1005,7 +1007,7 @@ fn a_long_list_of_choices_is_cut_off() {
     let said = |more: &str| {
         let shown: Vec<String> = (1..=20).map(|number| format!("p{number}")).collect();
         format!(
-            "error: there are several projects to choose from\nhint: pass the project's ID with one of: {}{more}\n",
+            "error: the credentials give access to several projects\nhint: pass the project's ID with one of: {}{more}\n",
             shown.join(", ")
         )
     };
@@ -1026,7 +1028,7 @@ fn a_project_that_no_profile_can_have() {
     sandbox
         .cmd("projects use")
         .code(3)
-        .stderr("error: [SERVER] sent a project whose id has blanks or control characters in it\n")
+        .stderr("error: [SERVER] sent an invalid project ID 'a b': it has blanks or control characters in it\n")
         .run();
     assert_eq!(sandbox.stored(), before);
 }
@@ -1046,7 +1048,7 @@ fn a_profile_that_is_deleted_meanwhile() {
         .code(1)
         .stderr(
             "
-            error: there is no profile 'work' in [SERVER]
+            error: no profile named 'work' in [SERVER]
             hint: sign in with `llamactl auth login` or `llamactl auth token`
             ",
         )

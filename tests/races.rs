@@ -122,14 +122,14 @@ fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
     assert!(done[8].worked() && done[9].worked() && done[10].worked());
     assert!(profiles(store, c).is_none(), "{}", what());
     let deleted = &done[10].output.stderr;
-    assert!(deleted.contains("logged out gone\n"), "{deleted}");
+    assert!(deleted.contains("deleted profile 'gone'\n"), "{deleted}");
     for (i, one) in done[..4].iter().enumerate() {
         let name = format!("new{i}");
         let times = [*a, *b, *c, "https://api.cloud.llamaindex.ai"]
             .iter()
             .filter(|url| has(store, url, &name))
             .count();
-        let is_gone = deleted.contains(&format!("logged out {name}\n"));
+        let is_gone = deleted.contains(&format!("deleted profile '{name}'\n"));
         assert_eq!(
             times,
             usize::from(one.worked() && !is_gone),

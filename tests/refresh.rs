@@ -66,7 +66,7 @@ fn a_refused_key_is_replaced_by_the_login() {
         .sandbox
         .cmd("projects use proj-web")
         .stderr(&format!(
-            "{REFUSED}the profile ada@acme.example works on project Website (proj-web) now\n"
+            "{REFUSED}profile 'ada@acme.example' now uses project Website (proj-web)\n"
         ))
         .run();
     assert_eq!(setup.provider.script().refreshes, 0);

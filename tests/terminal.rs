@@ -59,9 +59,9 @@ fn a_key_is_asked_for_without_showing_it_and_a_project_from_a_list() {
             "
             API key (it is not shown):~
             Projects:
-            * 1) proj-web (Website)
-              2) proj-support (Support desk)
-              3) proj-research (Research)
+            * 1) proj-web (Website, org-acme)
+              2) proj-support (Support desk, org-acme)
+              3) proj-research (Research, org-labs)
             Number or part of a name [1]: 2
             created profile llx-01****mnop and made it current
             "
@@ -215,12 +215,12 @@ fn a_project_is_picked_with_the_profile_s_own_marked() {
     let sandbox = Sandbox::new().signed_in(&plane.url());
     sandbox.knows(&plane);
     let mut terminal = sandbox.cmd("projects use").terminal();
-    terminal.expect("* 1) proj-web (Website)");
+    terminal.expect("* 1) proj-web (Website, org-acme)");
     terminal.expect(PICK).type_line("research");
     terminal.wait().assert_code(0).assert_restored();
     assert_eq!(first(&sandbox)["project_id"], "proj-research");
     let mut terminal = sandbox.cmd("projects use").terminal();
-    terminal.expect("* 3) proj-research (Research)");
+    terminal.expect("* 3) proj-research (Research, org-labs)");
     terminal.expect(PICK).type_line("");
     terminal.wait().assert_code(0).assert_restored();
     assert_eq!(first(&sandbox)["project_id"], "proj-research");
@@ -233,18 +233,16 @@ fn an_address_is_asked_for() {
     sandbox.knows(&plane);
     let mut terminal = sandbox.cmd("environments add").terminal();
     terminal
-        .expect("Address of the control plane: ")
+        .expect("URL of the control plane: ")
         .type_line(&plane.url());
     let ended = terminal.wait();
     ended.assert_code(0).assert_restored();
-    assert!(
-        ended
-            .transcript
-            .ends_with("added environment [SERVER], which needs an API key, and made it current\n")
-    );
+    assert!(ended.transcript.ends_with(
+        "added environment [SERVER], which requires authentication, and made it current\n"
+    ));
     let mut terminal = sandbox.cmd("environments add").terminal();
     terminal
-        .expect("Address of the control plane: ")
+        .expect("URL of the control plane: ")
         .type_line("ftp://x");
     terminal.wait().assert_code(2).assert_restored();
 }
@@ -323,7 +321,7 @@ fn nobody_is_asked_in_ci_or_at_a_dumb_terminal() {
         ended.assert_code(2).assert_restored();
         assert_eq!(
             ended.transcript,
-            "error: the name of a profile is missing\nhint: pass one of: a-one, b-two, c-two\n"
+            "error: the profile's NAME is missing\nhint: pass one of: a-one, b-two, c-two\n"
         );
         let terminal = sandbox.cmd("auth token").env(name, value).terminal();
         let ended = terminal.wait();

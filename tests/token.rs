@@ -198,8 +198,8 @@ fn a_project_must_be_among_those_of_the_key() {
         .code(2)
         .stderr(
             "
-            error: there are several projects to choose from
-            hint: pass --project with one of: proj-web (Website), proj-support (Support desk), proj-research (Research)
+            error: the credentials give access to several projects
+            hint: pass --project with one of: proj-web (Website, org-acme), proj-support (Support desk, org-acme), proj-research (Research, org-labs)
             ",
         )
         .run();
@@ -213,7 +213,7 @@ fn a_project_must_be_among_those_of_the_key() {
     sandbox
         .args(words("--api-key KEY --name other"))
         .code(3)
-        .stderr("error: [SERVER] sent a project whose id has blanks or control characters in it\n")
+        .stderr("error: [SERVER] sent an invalid project ID 'a b': it has blanks or control characters in it\n")
         .run();
     plane.world().projects.clear();
     sandbox
@@ -221,8 +221,8 @@ fn a_project_must_be_among_those_of_the_key() {
         .code(1)
         .stderr(
             "
-            error: the server shows no project to these credentials
-            hint: make a project on the server first, or ask its owner for access to one
+            error: the credentials give access to no project
+            hint: create a project on the server first, or ask its owner for access to one
             ",
         )
         .run();
@@ -738,7 +738,7 @@ fn a_server_that_needs_no_key_gets_a_profile_without_one() {
         .code(2)
         .stderr(
             "
-            error: there are several projects to choose from
+            error: the credentials give access to several projects
             hint: pass --project with one of: proj-web (Website), two
             ",
         )

@@ -151,13 +151,13 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     ),
     (
         "environments add ftp://host",
-        "the address must begin with https:// or http://",
-        "an environment is the base address of a control plane, such as https://llama.example.com",
+        "the URL 'ftp://host' must begin with https:// or http://",
+        "an environment is the base URL of a control plane, such as https://llama.example.com",
     ),
     (
         "environments add https://me:hunter2@host",
-        "the address must not have a user or a password in it",
-        "an environment is the base address of a control plane, such as https://llama.example.com",
+        "the URL must not have a user or a password in it",
+        "an environment is the base URL of a control plane, such as https://llama.example.com",
     ),
 ];
 

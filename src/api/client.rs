@@ -69,6 +69,11 @@ impl Project {
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.project_id)
     }
+
+    /// Its organization; servers without organizations use `default`.
+    pub fn org_id(&self) -> &str {
+        self.org_id.as_deref().unwrap_or("default")
+    }
 }
 
 /// An organization.

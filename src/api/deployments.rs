@@ -1,4 +1,4 @@
-//! The control plane's endpoints for deployments, as the vendor's router has them.
+//! The control plane's endpoints for deployments (`create_v1beta1_deployments_router` of llama-agents-core).
 
 use std::io::BufRead;
 
@@ -13,199 +13,150 @@ use crate::url::encode;
 /// A deployment.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Deployment {
-    /// Its id, which is its name.
+    /// Its name on the command line.
     pub id: String,
-    /// What its id was made from.
     #[serde(default)]
     pub display_name: Option<String>,
-    /// Where its source is.
     #[serde(default)]
     pub repo_url: Option<String>,
-    /// Its configuration, within the source.
     #[serde(default)]
     pub deployment_file_path: Option<String>,
-    /// The branch or tag that is deployed.
+    /// The branch, tag or commit to deploy.
     #[serde(default)]
     pub git_ref: Option<String>,
-    /// The commit that is deployed.
+    /// The commit that `git_ref` was resolved to.
     #[serde(default)]
     pub git_sha: Option<String>,
-    /// Whether it has a token for its source.
     #[serde(default)]
     pub has_personal_access_token: bool,
-    /// The project that it belongs to.
     pub project_id: String,
-    /// The names of its secrets.
     #[serde(default)]
     pub secret_names: Option<Vec<String>>,
-    /// Where it answers.
     #[serde(default)]
     pub apiserver_url: Option<String>,
-    /// What it is doing.
+    /// The phase, such as `Pending` or `Running`.
     pub status: String,
-    /// What is amiss with it.
     #[serde(default)]
     pub warning: Option<String>,
-    /// What it runs on.
     #[serde(default)]
     pub appserver_version: Option<String>,
-    /// Whether it is scaled to nothing.
     #[serde(default)]
     pub suspended: bool,
 }
 
-/// A release of a deployment.
+/// One entry of a deployment's release history.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Release {
-    /// Its commit.
     pub git_sha: String,
-    /// What it ran on.
     #[serde(default)]
     pub image_tag: Option<String>,
-    /// When, in ISO 8601.
+    /// ISO 8601.
     pub released_at: String,
 }
 
-/// A line of a log.
+/// One line of a log.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LogLine {
-    /// Where it was written.
     #[serde(default)]
     pub pod: String,
-    /// Where in the pod.
     #[serde(default)]
     pub container: String,
-    /// What was written.
     #[serde(default)]
     pub text: String,
-    /// When, in ISO 8601.
+    /// ISO 8601.
     #[serde(default)]
     pub timestamp: Option<String>,
 }
 
-/// How a deletion went.
+/// The outcome of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// The server says so.
-    Done,
-    /// The answer to a first try was lost, and at the next the server knew no such thing.
+    Confirmed,
+    /// The response to a first attempt was lost, and the next one was answered with 404.
     Presumed,
 }
 
-/// Which lines of a log are wanted.
+/// Selects the lines of a log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogRange {
-    /// Go on with what is written from now on.
     pub follow: bool,
-    /// Begin with so many last lines.
     pub tail: u32,
-    /// Only lines of so many last seconds.
     pub since_seconds: Option<u32>,
-    /// Those of init containers too.
     pub init_containers: bool,
 }
 
 impl Api<'_> {
     /// `GET …/deployments?project_id=`.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
-    pub fn deployments(&mut self, project: &str) -> std::result::Result<Vec<Deployment>, ApiError> {
+    pub fn deployments(&mut self, project: &str) -> Result<Vec<Deployment>, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct List {
             deployments: Vec<Deployment>,
         }
-        let answer: Answer = self.get(&format!("{DEPLOYMENTS}?project_id={}", encode(project)))?;
-        Ok(answer.deployments)
+        let list: List = self.get(&format!("{DEPLOYMENTS}?project_id={}", encode(project)))?;
+        Ok(list.deployments)
     }
 
     /// `GET …/deployments/{id}?project_id=&include_events=false`.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
-    pub fn deployment(
-        &mut self,
-        id: &str,
-        project: &str,
-    ) -> std::result::Result<Deployment, ApiError> {
-        self.get(&format!("{}&include_events=false", one(id, "", project)))
+    pub fn deployment(&mut self, id: &str, project: &str) -> Result<Deployment, ApiError> {
+        self.get(&format!("{}&include_events=false", path(id, "", project)))
     }
 
     /// `GET …/deployments/{id}/history?project_id=`.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
-    pub fn releases(
-        &mut self,
-        id: &str,
-        project: &str,
-    ) -> std::result::Result<Vec<Release>, ApiError> {
+    pub fn releases(&mut self, id: &str, project: &str) -> Result<Vec<Release>, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct History {
             history: Vec<Release>,
         }
-        let answer: Answer = self.get(&one(id, "/history", project))?;
-        Ok(answer.history)
+        let list: History = self.get(&path(id, "/history", project))?;
+        Ok(list.history)
     }
 
     /// `POST …/deployments/{id}/rollback?project_id=` with the commit.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
     pub fn roll_back(
         &mut self,
         id: &str,
         project: &str,
         git_sha: &str,
-    ) -> std::result::Result<Deployment, ApiError> {
+    ) -> Result<Deployment, ApiError> {
         let body = Body::Json(serde_json::json!({ "git_sha": git_sha }).to_string());
-        let response = self.with_key(Method::Post, &one(id, "/rollback", project), body)?;
+        let response = self.with_key(Method::Post, &path(id, "/rollback", project), body)?;
         self.parse(&response)
     }
 
     /// `DELETE …/deployments/{id}?project_id=`.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
-    pub fn delete_deployment(
-        &mut self,
-        id: &str,
-        project: &str,
-    ) -> std::result::Result<Deletion, ApiError> {
-        match self.with_key(Method::Delete, &one(id, "", project), Body::Empty) {
-            Ok(_) => Ok(Deletion::Done),
-            Err(trouble) if trouble.why == ApiErrorKind::NotFound && self.answer_lost() => {
+    pub fn delete_deployment(&mut self, id: &str, project: &str) -> Result<Deletion, ApiError> {
+        match self.with_key(Method::Delete, &path(id, "", project), Body::Empty) {
+            Ok(_) => Ok(Deletion::Confirmed),
+            Err(error) if error.why == ApiErrorKind::NotFound && self.answer_lost() => {
                 Ok(Deletion::Presumed)
             }
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
-    /// `GET …/deployments/{id}/logs?project_id=…`: server-sent events, each a line of the log.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `GET …/deployments/{id}/logs?project_id=…`: server-sent events, one for each line.
     pub fn logs(
         &mut self,
         id: &str,
         project: &str,
         range: LogRange,
-    ) -> std::result::Result<Events<impl BufRead + use<>>, ApiError> {
+    ) -> Result<Events<impl BufRead + use<>>, ApiError> {
         use std::fmt::Write as _;
-        let mut path = one(id, "/logs", project);
+        let mut url = path(id, "/logs", project);
         let _ = write!(
-            path,
+            url,
             "&include_init_containers={}&follow={}&tail_lines={}",
             range.init_containers, range.follow, range.tail
         );
         if let Some(seconds) = range.since_seconds {
-            let _ = write!(path, "&since_seconds={seconds}");
+            let _ = write!(url, "&since_seconds={seconds}");
         }
-        self.stream(&path, range.follow).map(Events::new)
+        self.stream(&url, range.follow).map(Events::new)
     }
 }
 
-fn one(id: &str, below: &str, project: &str) -> String {
+/// The path of a deployment or of something `below` it.
+fn path(id: &str, below: &str, project: &str) -> String {
     format!(
         "{DEPLOYMENTS}/{}{below}?project_id={}",
         encode(id),

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::sanitize::sanitize;
 use crate::term::output::{self, Doc, Format};
 
-/// What the line says.
 struct Args {
     format: Format,
 }
@@ -23,14 +22,9 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
     let env = app.profiles()?.into_current();
     let profile = env.current();
-    let (name, id, project_name) = match profile {
-        Some(profile) => (
-            Some(profile.name.as_str()),
-            Some(profile.project_id.as_str()),
-            profile.project_name.as_deref(),
-        ),
-        None => (None, None, None),
-    };
+    let name = profile.map(|profile| profile.name.as_str());
+    let id = profile.map(|profile| profile.project_id.as_str());
+    let project_name = profile.and_then(|profile| profile.project_name.as_deref());
     let doc = Doc::Fields(vec![
         ("environment", env.api_url.as_str().into()),
         ("profile", name.into()),

@@ -25,8 +25,10 @@ mod select;
 use crate::app::App;
 use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
-use crate::cli::spec::Id;
-use crate::error::Result;
+use crate::cli::spec::{Id, OptId};
+use crate::error::{Error, Result};
+use crate::sanitize::quoted;
+use crate::validate;
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     match given.id {
@@ -61,4 +63,25 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Id::CompletionInstall => completion::install::run(given, app),
         Id::CompletionNames => completion::names(given, app),
     }
+}
+
+/// The ID given with an option, checked; `name` is the option with its dashes.
+fn id_option(given: &Invocation, option: OptId, name: &str) -> Result<Option<String>> {
+    given
+        .text(option)
+        .map(|text| valid_id(name, text))
+        .transpose()
+}
+
+/// An ID from the command line, checked; `what` names it in the error.
+fn valid_id(what: &str, text: &str) -> Result<String> {
+    validate::id(text).map_err(|why| invalid(what, text, why))
+}
+
+/// The error for a value on the command line that cannot be used; `why` ends the sentence.
+fn invalid(what: &str, text: &str, why: &str) -> Error {
+    Error::usage(match text.trim() {
+        "" => format!("{what} {why}"),
+        text => format!("{what} {} {why}", quoted(text)),
+    })
 }

@@ -1,4 +1,4 @@
-//! `organizations get`: lists the organizations that the credentials can see.
+//! `organizations get`: lists the organizations that the credentials give access to.
 
 use crate::api::session::Session;
 use crate::app::App;
@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::term::output::{self, Doc, Format, yes_no};
 use crate::term::prompt;
 
-/// What the line says.
 struct Args {
     profile: Option<String>,
     format: Format,
@@ -26,16 +25,17 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
-    let ask = CredentialQuery {
+    let mut session = Session::new(app.credentials(&CredentialQuery {
         profile: args.profile.as_deref(),
         ..CredentialQuery::default()
-    };
-    let mut session = Session::new(app.credentials(&ask)?);
-    // What clippy would have in its place does not compile: the method is not general enough in its lifetimes.
-    #[allow(clippy::redundant_closure_for_method_calls)]
+    })?);
+    #[allow(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method path is not general enough over lifetimes"
+    )]
     let found = session.ask(app, |api| api.organizations())?;
     let organizations = found.as_deref().unwrap_or_default();
-    // The default organization is the one that is worked in.
+    // Requests without an organization go to the default one, so that one is active.
     let doc = Doc::List(
         organizations
             .iter()
@@ -53,7 +53,10 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         return output::data(&text);
     }
     match (&found, organizations.is_empty()) {
-        (None, _) => prompt::warn("this server does not support organizations"),
+        (None, _) => prompt::warn(&format!(
+            "{} does not support organizations",
+            session.server()
+        )),
         (Some(_), true) => prompt::say("no organizations"),
         (Some(_), false) => {
             let rows: Vec<[String; 4]> = organizations

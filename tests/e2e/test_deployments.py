@@ -154,17 +154,18 @@ def test_a_wrong_key(cli, plane, variables):
 # -- history and rollback --
 
 
-def test_history_is_newest_first(deployments, plane):
-    plane.world.history["chat"].reverse()
+def test_history_keeps_the_order_and_times_of_the_server(deployments, plane):
     releases = deployments("history", "chat", "-o", "json").ok().json()
     assert [release["git_sha"] for release in releases] == SHAS
     assert [release["image_tag"] for release in releases] == ["0.12.3", "0.12.2", "0.12.1"]
     when = [datetime.fromisoformat(release["released_at"]) for release in releases]
     assert when == [MORNING - timedelta(days=age) for age in range(3)]
     lines = deployments("history", "chat").ok().stdout.splitlines()
-    assert len(lines) == 1 + len(SHAS)
-    for line, sha in zip(lines[1:], SHAS):
-        assert sha[:7] in line
+    assert [line.split()[0] for line in lines[1:]] == [release["released_at"] for release in releases]
+    assert [line.split()[1] for line in lines[1:]] == [sha[:7] for sha in SHAS]
+    plane.world.history["chat"].reverse()
+    releases = deployments("history", "chat", "-o", "json").ok().json()
+    assert [release["git_sha"] for release in releases] == SHAS[::-1]
 
 
 def test_rollback(deployments, plane):

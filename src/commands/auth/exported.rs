@@ -3,11 +3,11 @@
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
+use crate::commands::id_option;
 use crate::credentials::{CredentialQuery, Credentials};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::url::ApiUrl;
-use crate::validate;
 use crate::vars;
 
 /// What is handed on.
@@ -29,8 +29,7 @@ impl ExportedCredentials {
     /// # Errors
     /// Usage, where it can't be the id of a project.
     pub fn project(given: &Invocation) -> Result<Option<String>> {
-        let checked = given.text(OptId::Project).map(validate::id).transpose();
-        checked.map_err(|why| Error::usage(format!("the value of --project {why}")))
+        id_option(given, OptId::Project, "--project")
     }
 
     /// From an option, the variables or the profile, whichever counts.

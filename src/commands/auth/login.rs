@@ -294,9 +294,8 @@ fn project(
             &select::project(app, &shown, current, "--project")?.clone()
         }
     };
-    let id = validate::id(&project.project_id)
-        .map_err(|why| Error::no_answer(format!("{url} sent a project whose id {why}")))?;
-    Ok((id, sanitize(project.name())))
+    let id = select::project_id(project, url)?;
+    Ok((id, project.name().to_string()))
 }
 
 /// The projects of the organization that the person picks, where there is a choice and a person.
@@ -395,10 +394,7 @@ fn store(
     let url = &env.api_url;
     app.change_profiles(|store| {
         if store.environment(url).is_none() {
-            return Err(
-                Error::failed(format!("the environment {url} was deleted meanwhile"))
-                    .hint(format!("add it again: `llamactl environments add {url}`")),
-            );
+            return Err(select::environment_deleted(url));
         }
         let env = store.environment_mut(url);
         let mut profile = profile.clone();

@@ -158,20 +158,15 @@ fn check(args: &Args, app: &mut App, env: &Environment, key: Option<&Secret>) ->
         Some(id) => find_project(&projects, id, &env.api_url)?,
         None => select::project(app, &projects, None, "--project")?,
     };
-    let id = validate::id(&project.project_id).map_err(|why| {
-        Error::no_answer(format!("{} sent a project whose id {why}", env.api_url))
-    })?;
-    Ok(wanted(id, Some(sanitize(project.name()))))
+    let id = select::project_id(project, &env.api_url)?;
+    Ok(wanted(id, Some(project.name().to_string())))
 }
 
 fn store(app: &App, env: &Environment, wanted: Wanted) -> Result<()> {
     let url = &env.api_url;
     let (name, what) = app.change_profiles(|store| {
         if store.environment(url).is_none() {
-            return Err(
-                Error::failed(format!("the environment {url} was deleted meanwhile"))
-                    .hint(format!("add it again: `llamactl environments add {url}`")),
-            );
+            return Err(select::environment_deleted(url));
         }
         put(store.environment_mut(url), wanted)
     })?;

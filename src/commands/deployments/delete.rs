@@ -1,24 +1,25 @@
 //! `deployments delete`: deletes a deployment, after asking.
 
+use super::{ProjectArgs, required_name};
 use crate::api::deployments::Deletion;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result};
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::term::prompt;
 
-/// What the line says.
 struct Args {
-    target: Target,
+    name: String,
+    project: ProjectArgs,
     yes: bool,
 }
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            target: Target::from(given)?,
+            name: required_name(given)?,
+            project: ProjectArgs::from(given)?,
             yes: given.has(OptId::Yes),
         })
     }
@@ -26,35 +27,31 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let (mut session, project) = args.target.session(app, true)?;
-    let name = args.target.required_name();
+    let name = &args.name;
+    let mut project = args.project.open_to_change(app)?;
     if !args.yes {
-        let place = format!(
-            "{} in the project {} of {}",
-            sanitize(name),
-            sanitize(&project),
-            session.server()
-        );
-        if !app.is_interactive() {
-            return Err(Error::usage(format!(
-                "deleting {place} needs a yes, and nobody can be asked"
-            ))
-            .hint("pass --yes"));
-        }
-        let answer = prompt::ask_line(&format!("Delete {place}? Type yes"), Some("no"))?;
-        if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
-            return Err(Error::failed("nothing was deleted"));
-        }
+        confirm(app, &project.full_name(name))?;
     }
-    let deletion = session
-        .ask(app, |api| api.delete_deployment(name, &project))
-        .map_err(explain)?;
+    let deletion = project.ask_about(name, app, |api, id| api.delete_deployment(name, id))?;
     match deletion {
-        Deletion::Done => prompt::say(&format!("deleted {}", sanitize(name))),
+        Deletion::Confirmed => prompt::say(&format!("deleted {}", quoted(name))),
         Deletion::Presumed => prompt::warn(&format!(
-            "there is no {} any more, but the answer to the first request was lost: it was deleted by that, or there was none",
-            sanitize(name)
+            "{} no longer exists; the response to the first request was lost, so it was either deleted now or did not exist",
+            quoted(name)
         )),
     }
     Ok(())
+}
+
+fn confirm(app: &App, deployment: &str) -> Result<()> {
+    if !app.is_interactive() {
+        return Err(Error::usage(format!(
+            "refusing to delete {deployment} without --yes when not interactive"
+        )));
+    }
+    let reply = prompt::ask_line(&format!("Delete {deployment}? Type yes"), Some("no"))?;
+    match reply.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Error::failed("nothing was deleted")),
+    }
 }

@@ -1,28 +1,29 @@
 //! `deployments get`: lists the deployments of the project, or shows one.
 
+use super::{ProjectArgs, name, short_sha};
 use crate::api::deployments::Deployment;
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::term::output::{self, Doc, Format};
 use crate::term::prompt;
 
-/// What is shown in the place of a secret.
+/// Shown instead of secrets.
 const MASK: &str = "********";
 const GITHUB: &str = "https://github.com/";
 
-/// What the line says.
 struct Args {
-    target: Target,
+    name: Option<String>,
+    project: ProjectArgs,
     format: Format,
 }
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            target: Target::from(given)?,
+            name: name(given)?,
+            project: ProjectArgs::from(given)?,
             format: Format::of(given),
         })
     }
@@ -30,17 +31,19 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let (mut session, project) = args.target.session(app, false)?;
-    let (shown, doc) = match &args.target.name {
+    let mut project = args.project.open(app)?;
+    let (deployments, doc) = match &args.name {
         Some(name) => {
-            let one = session
-                .ask(app, |api| api.deployment(name, &project))
-                .map_err(explain)?;
+            let one = project.ask_about(name, app, |api, id| api.deployment(name, id))?;
             let doc = document(&one);
             (vec![one], doc)
         }
         None => {
-            let all = session.ask(app, |api| api.deployments(&project))?;
+            #[allow(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method path is not general enough over lifetimes"
+            )]
+            let all = project.ask(app, |api, id| api.deployments(id))?;
             let doc = Doc::List(all.iter().map(document).collect());
             (all, doc)
         }
@@ -48,55 +51,62 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     if let Some(text) = doc.render(args.format) {
         return output::data(&text);
     }
-    if shown.is_empty() {
+    if deployments.is_empty() {
         prompt::say(&format!(
-            "no deployments in the project {}",
-            sanitize(&project)
+            "no deployments in project {}",
+            quoted(&project.id)
         ));
         return Ok(());
     }
-    let cell = |text: &Option<String>| text.clone().unwrap_or_default();
-    let narrow = |one: &Deployment| {
-        [
-            one.id.clone(),
-            short_repo(one),
-            cell(&one.git_ref),
-            one.status.clone(),
-        ]
-    };
-    if args.format == Format::Wide {
-        let headers = [
-            "NAME",
-            "REPO",
-            "GIT_REF",
-            "APPSERVER",
-            "PHASE",
-            "GIT_SHA",
-            "APISERVER_URL",
-            "PROJECT",
-        ];
-        let rows: Vec<[String; 8]> = shown
-            .iter()
-            .map(|one| {
-                let [name, repo, git_ref, phase] = narrow(one);
-                let sha = cell(&one.git_sha).chars().take(SHORT_SHA).collect();
-                let url = cell(&one.apiserver_url);
-                [
-                    name,
-                    repo,
-                    git_ref,
-                    cell(&one.appserver_version),
-                    phase,
-                    sha,
-                    url,
-                    one.project_id.clone(),
-                ]
-            })
-            .collect();
-        return output::data(&output::table(headers, &rows));
-    }
-    let rows: Vec<[String; 4]> = shown.iter().map(narrow).collect();
-    output::data(&output::table(["NAME", "REPO", "GIT_REF", "PHASE"], &rows))
+    output::data(&match args.format {
+        Format::Wide => wide_table(&deployments),
+        _ => table(&deployments),
+    })
+}
+
+fn table(deployments: &[Deployment]) -> String {
+    let rows: Vec<[String; 4]> = deployments
+        .iter()
+        .map(|one| {
+            [
+                one.id.clone(),
+                short_repo(one),
+                one.git_ref.clone().unwrap_or_default(),
+                one.status.clone(),
+            ]
+        })
+        .collect();
+    output::table(["NAME", "REPO", "GIT_REF", "PHASE"], &rows)
+}
+
+fn wide_table(deployments: &[Deployment]) -> String {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let rows: Vec<[String; 8]> = deployments
+        .iter()
+        .map(|one| {
+            [
+                one.id.clone(),
+                short_repo(one),
+                text(&one.git_ref),
+                text(&one.appserver_version),
+                one.status.clone(),
+                short_sha(&text(&one.git_sha)),
+                text(&one.apiserver_url),
+                one.project_id.clone(),
+            ]
+        })
+        .collect();
+    let headers = [
+        "NAME",
+        "REPO",
+        "GIT_REF",
+        "APPSERVER",
+        "PHASE",
+        "GIT_SHA",
+        "APISERVER_URL",
+        "PROJECT",
+    ];
+    output::table(headers, &rows)
 }
 
 fn short_repo(one: &Deployment) -> String {
@@ -107,7 +117,7 @@ fn short_repo(one: &Deployment) -> String {
     }
 }
 
-/// As the Python tool prints it: what is not set is left out of `spec`, and stays in `status`.
+/// The Python tool's document: fields that are not set are left out of `spec`, and null in `status`.
 fn document(one: &Deployment) -> Doc {
     let text = |value: &Option<String>| value.as_deref().map(Doc::from);
     let secrets = one

@@ -1,26 +1,24 @@
-//! `deployments history`: lists the releases of a deployment, newest first.
+//! `deployments history`: lists the releases of a deployment, in the server's order (newest first).
 
-use std::cmp::Reverse;
-
+use super::{ProjectArgs, required_name, short_sha};
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::deployments::{SHORT_SHA, Target, explain};
 use crate::error::Result;
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::term::output::{self, Doc, Format};
 use crate::term::prompt;
-use crate::timestamp::Instant;
 
-/// What the line says.
 struct Args {
-    target: Target,
+    name: String,
+    project: ProjectArgs,
     format: Format,
 }
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            target: Target::from(given)?,
+            name: required_name(given)?,
+            project: ProjectArgs::from(given)?,
             format: Format::of(given),
         })
     }
@@ -28,41 +26,30 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let (mut session, project) = args.target.session(app, false)?;
-    let name = args.target.required_name();
-    let mut releases = session
-        .ask(app, |api| api.releases(name, &project))
-        .map_err(explain)?;
-    // What is no time goes last.
-    releases.sort_by_cached_key(|release| Reverse(Instant::parse(&release.released_at)));
-    let doc = Doc::List(
-        releases
-            .iter()
-            .map(|release| {
-                Doc::Fields(vec![
-                    ("released_at", release.released_at.as_str().into()),
-                    ("git_sha", release.git_sha.as_str().into()),
-                    ("image_tag", release.image_tag.as_deref().into()),
-                ])
-            })
-            .collect(),
-    );
-    if let Some(text) = doc.render(args.format) {
+    let name = &args.name;
+    let mut project = args.project.open(app)?;
+    let releases = project.ask_about(name, app, |api, id| api.releases(name, id))?;
+    let documents = releases.iter().map(|release| {
+        Doc::Fields(vec![
+            ("released_at", release.released_at.as_str().into()),
+            ("git_sha", release.git_sha.as_str().into()),
+            ("image_tag", release.image_tag.as_deref().into()),
+        ])
+    });
+    if let Some(text) = Doc::List(documents.collect()).render(args.format) {
         return output::data(&text);
     }
     if releases.is_empty() {
-        prompt::say(&format!("no releases of {} yet", sanitize(name)));
+        prompt::say(&format!("no releases of {} yet", quoted(name)));
         return Ok(());
     }
     let rows: Vec<[String; 3]> = releases
-        .iter()
+        .into_iter()
         .map(|release| {
-            let sha = release.git_sha.chars().take(SHORT_SHA).collect();
-            let time = Instant::parse(&release.released_at);
             [
-                time.map_or(release.released_at.clone(), |time| time.to_string()),
-                sha,
-                release.image_tag.clone().unwrap_or_default(),
+                release.released_at,
+                short_sha(&release.git_sha),
+                release.image_tag.unwrap_or_default(),
             ]
         })
         .collect();

@@ -1,29 +1,27 @@
-//! `deployments logs`: prints the log lines that the server streams, one line each.
+//! `deployments logs`: prints the log events that the server streams, one line each.
 
-use std::fmt::{self, Write as _};
-use std::io::{BufWriter, Write as _};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write as _};
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::{Project, ProjectArgs, required_name};
 use crate::api::deployments::{LogLine, LogRange};
 use crate::api::{ApiError, ApiErrorKind};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, explain};
 use crate::error::{Error, Result, os_reason};
-use crate::sanitize::is_control_or_format;
-use crate::sanitize::sanitize;
+use crate::sanitize::{is_control_or_format, sanitize};
 use crate::term::{prompt, signals};
 
-/// As the Python tool begins.
+/// The Python tool's default for `--tail`.
 const TAIL: u32 = 200;
 
-/// What the line says.
 struct Args {
-    target: Target,
+    name: String,
+    project: ProjectArgs,
     range: LogRange,
     json: bool,
 }
@@ -32,10 +30,11 @@ impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         let tail = given.number(OptId::Tail).unwrap_or(TAIL);
         if tail == 0 {
-            return Err(Error::usage("option '--tail' takes a number from 1 on"));
+            return Err(Error::usage("--tail must be at least 1"));
         }
         Ok(Args {
-            target: Target::from(given)?,
+            name: required_name(given)?,
+            project: ProjectArgs::from(given)?,
             range: LogRange {
                 follow: given.has(OptId::Follow),
                 tail,
@@ -49,84 +48,76 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let (mut session, project) = args.target.session(app, false)?;
-    let _interruptible = signals::restore_terminal_when_killed();
-    let mut events = session
-        .ask(app, |api| {
-            api.logs(args.target.required_name(), &project, args.range)
-        })
-        .map_err(not_now)?;
-    let broke = |e: std::io::Error| {
-        if e.kind() == std::io::ErrorKind::TimedOut {
-            return Error::no_answer(format!(
-                "the log stream of {} was not at its end in time",
-                session.server()
-            ))
-            .hint("--tail and --since-seconds make it shorter; --follow waits for ever");
-        }
-        Error::no_answer(format!(
-            "the log stream of {} broke: {}",
-            session.server(),
-            os_reason(&e)
-        ))
-        .hint("what was printed is complete up to there; run it again for the rest")
-    };
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let (mut printed, mut left_out) = (0u64, 0u64);
-    while let Some(event) = events.read().map_err(broke)? {
+    let mut project = args.project.open(app)?;
+    let _restored = signals::restore_terminal_when_killed();
+    let mut events = project
+        .ask(app, |api, id| api.logs(&args.name, id, args.range))
+        .map_err(|error| not_started(&project, &args.name, error))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let (mut printed, mut skipped) = (0u64, 0u64);
+    while let Some(event) = events.read().map_err(|e| interrupted(&project, &e))? {
         if event.name != "log" || event.data.is_empty() {
             continue;
         }
-        let is_object = event.data.trim_start().starts_with('{');
         let line = match args.json {
-            _ if !is_object => None,
-            true => one_line_of_json(&event.data),
-            false => render(&event.data),
+            true => json_line(&event.data),
+            false => text_line(&event.data),
         };
         let Some(line) = line else {
-            if left_out == 0 {
-                prompt::warn("log events that are too long or no JSON are left out");
+            if skipped == 0 {
+                prompt::warn("skipping log events that are too long or not JSON objects");
             }
-            left_out += 1;
+            skipped += 1;
             continue;
         };
         printed += 1;
-        let written = writeln!(out, "{line}");
-        // A reader of a live log wants each line at once.
-        let written = written.and_then(|()| {
-            if args.range.follow {
-                out.flush()
-            } else {
-                Ok(())
-            }
-        });
+        let mut written = writeln!(out, "{line}");
+        if args.range.follow {
+            written = written.and_then(|()| out.flush());
+        }
         if let Err(e) = written {
-            return ended(&e);
+            return closed(&e);
         }
     }
     if let Err(e) = out.flush() {
-        return ended(&e);
+        return closed(&e);
     }
-    if printed + left_out == 0 && !args.range.follow {
+    if printed + skipped == 0 && !args.range.follow {
         prompt::say("no logs yet");
     }
     Ok(())
 }
 
-/// A deployment that has not started has no log to refuse.
-fn not_now(trouble: ApiError) -> Error {
-    match trouble.why {
-        ApiErrorKind::Refused => trouble
-            .error
-            .hint("it may not have started yet; `llamactl deployments get` shows its phase"),
-        _ => explain(trouble),
+/// The server refuses to stream the logs of a deployment that has not started.
+fn not_started(project: &Project, name: &str, error: ApiError) -> Error {
+    match error.why {
+        ApiErrorKind::Refused => error.error.hint(
+            "the deployment may not have started yet: `llamactl deployments get` shows its phase",
+        ),
+        _ => project.error(name, error),
     }
 }
 
-/// A reader that went away is no error.
-fn ended(error: &std::io::Error) -> Result<()> {
+/// The stream ended before the server closed it.
+fn interrupted(project: &Project, error: &io::Error) -> Error {
+    let server = project.session.server();
     match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Ok(()),
+        io::ErrorKind::TimedOut => {
+            Error::no_answer(format!("timed out reading the logs from {server}"))
+                .hint("--tail and --since-seconds select fewer lines; --follow has no time limit")
+        }
+        _ => Error::no_answer(format!(
+            "the log stream from {server} was interrupted: {}",
+            os_reason(error)
+        ))
+        .hint("the output is complete up to there; run the command again for the rest"),
+    }
+}
+
+/// A closed pipe ends the command without an error.
+fn closed(error: &io::Error) -> Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Error::failed(format!(
             "standard output can't be written: {}",
             os_reason(error)
@@ -134,13 +125,13 @@ fn ended(error: &std::io::Error) -> Result<()> {
     }
 }
 
-/// A JSON object as the server spelled it, in one line and with nothing in it that a terminal would act on.
-fn one_line_of_json(event: &str) -> Option<String> {
-    let raw: &RawValue = serde_json::from_str(event).ok()?;
+/// The event as the server spelled it, on one line, with control characters escaped; `None` if it is no JSON object.
+fn json_line(event: &str) -> Option<String> {
+    let object: &RawValue = serde_json::from_str(event).ok()?;
     let mut out = String::with_capacity(event.len());
-    for c in raw.get().chars() {
+    for c in object.get().starts_with('{').then(|| object.get())?.chars() {
         match c {
-            // Only blanks between the parts; within a string they are escaped already.
+            // Whitespace between tokens: inside strings these characters are escaped.
             '\n' | '\r' | '\t' => {}
             c if is_control_or_format(c) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
@@ -151,91 +142,71 @@ fn one_line_of_json(event: &str) -> Option<String> {
     Some(out)
 }
 
-/// `TIME POD/CONTAINER TEXT`; where the text is a structured record, its own time, level and message.
-fn render(event: &str) -> Option<String> {
-    let line: LogLine = serde_json::from_str(event).ok()?;
-    let place = format!("{}/{}", line.pod, line.container);
-    let record: Option<Record> = serde_json::from_str(line.text.trim()).ok();
-    let record = record.filter(|record| record.has("event"));
-    let body = record
-        .as_ref()
-        .map_or(line.text.clone(), Record::in_one_line);
-    // One time in a line is enough.
-    let time = match record.is_some_and(|record| !record.text("timestamp").is_empty()) {
-        true => String::new(),
-        false => line.timestamp.unwrap_or_default(),
+/// `TIMESTAMP POD/CONTAINER TEXT`, with structured log records formatted; `None` if it is no JSON object.
+fn text_line(event: &str) -> Option<String> {
+    let line: LogLine =
+        serde_json::from_str(event.trim_start().strip_prefix('{').map(|_| event)?).ok()?;
+    let source = format!("{}/{}", line.pod, line.container);
+    let (timestamp, text) = match Record::parse(&line.text) {
+        // A record that has a timestamp shows its own.
+        Some(record) if record.has_timestamp() => (None, record.format()),
+        Some(record) => (line.timestamp, record.format()),
+        None => (line.timestamp, line.text),
     };
-    Some(sanitize(format!("{time} {place} {body}").trim()))
+    let timestamp = timestamp.unwrap_or_default();
+    Some(sanitize(format!("{timestamp} {source} {text}").trim()))
 }
 
-/// A structlog record: its fields in the order in which they were written, each as it was spelled.
-struct Record<'a>(Vec<(String, &'a RawValue)>);
+/// A structlog record: a JSON object with an `event`. Values keep the server's spelling.
+struct Record<'a>(BTreeMap<String, &'a RawValue>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Vec<(String, &'de RawValue)>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(Fields).map(Record)
-    }
-}
-
-impl Record<'_> {
-    fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(field, _)| field == name)
+impl<'a> Record<'a> {
+    fn parse(text: &'a str) -> Option<Record<'a>> {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text.trim()).ok()?;
+        fields.contains_key("event").then_some(Record(fields))
     }
 
-    /// A field as text; empty where there is none.
+    fn has_timestamp(&self) -> bool {
+        !self.text("timestamp").is_empty()
+    }
+
+    /// A field's value, empty if it is missing.
     fn text(&self, name: &str) -> String {
-        let found = self.0.iter().rev().find(|(field, _)| field == name);
-        found.map_or(String::new(), |(_, value)| shown(value))
+        self.0.get(name).map_or(String::new(), |value| plain(value))
     }
 
-    fn in_one_line(&self) -> String {
-        let time = self.text("timestamp");
-        let time = time
+    /// `TIME LEVEL LOGGER EVENT req=ID NAME=VALUE…`, the other fields in alphabetical order.
+    fn format(&self) -> String {
+        let timestamp = self.text("timestamp");
+        let time = timestamp
             .split_once('T')
-            .map_or(time.as_str(), |(_, clock)| clock);
+            .map_or(&*timestamp, |(_, time)| time);
         let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
         let level = match self.text("level").to_uppercase() {
             level if level.is_empty() => level,
             level => format!("{level:8}"),
         };
-        let (logger, event) = (self.text("logger"), self.text("event"));
-        let parts = [time, level.as_str(), logger.as_str(), event.as_str()];
-        let mut line = parts
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ");
-        if self.has("request_id") {
-            let _ = write!(line, " req={}", self.text("request_id"));
+        let mut parts = vec![
+            time.to_string(),
+            level,
+            self.text("logger"),
+            self.text("event"),
+        ];
+        parts.retain(|part| !part.is_empty());
+        if let Some(id) = self.0.get("request_id") {
+            parts.push(format!("req={}", plain(id)));
         }
         for (name, value) in &self.0 {
             if !["event", "level", "timestamp", "logger", "request_id"].contains(&name.as_str()) {
-                let _ = write!(line, " {name}={}", shown(value));
+                parts.push(format!("{name}={}", plain(value)));
             }
         }
-        line
+        parts.join(" ")
     }
 }
 
-/// A string's text; anything else as JSON spells it.
-fn shown(value: &RawValue) -> String {
+/// A string's content, or any other value's JSON.
+fn plain(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_string())
 }
 
@@ -244,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_rendered() {
+    fn events_become_lines() {
         for (event, line) in [
             (
                 r#"{"pod":"p","container":"c","text":"hi","timestamp":"2026-01-01T00:00:00Z"}"#,
@@ -261,12 +232,12 @@ mod tests {
             ),
             ("not json", None),
         ] {
-            assert_eq!(render(event).as_deref(), line, "{event}");
+            assert_eq!(text_line(event).as_deref(), line, "{event}");
         }
         for (text, line) in [
             (
                 r#"{"z":1.50,"event":"up","a":{"b":[null]},"request_id":"r","logger":"app","level":"warning","ok":true}"#,
-                "t p/c WARNING  app up req=r z=1.50 a={\"b\":[null]} ok=true",
+                "t p/c WARNING  app up req=r a={\"b\":[null]} ok=true z=1.50",
             ),
             (
                 r#"{"event":"up","timestamp":"2026-01-01T01:02:03.5+00:00"}"#,
@@ -282,7 +253,11 @@ mod tests {
         ] {
             let event =
                 serde_json::json!({"pod": "p", "container": "c", "text": text, "timestamp": "t"});
-            assert_eq!(render(&event.to_string()).as_deref(), Some(line), "{text}");
+            assert_eq!(
+                text_line(&event.to_string()).as_deref(),
+                Some(line),
+                "{text}"
+            );
         }
         for (event, line) in [
             ("{\"b\":\n1, \"a\":1e400}", Some("{\"b\":1, \"a\":1e400}")),
@@ -292,7 +267,7 @@ mod tests {
             ),
             ("{\"a\":1", None),
         ] {
-            assert_eq!(one_line_of_json(event).as_deref(), line, "{event}");
+            assert_eq!(json_line(event).as_deref(), line, "{event}");
         }
     }
 }

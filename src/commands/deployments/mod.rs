@@ -1,5 +1,4 @@
-//! `deployments`: look at deployments and manage them. What its commands share is here: which deployment, of which
-//! project, with which credentials.
+//! `deployments`: list, inspect and manage the deployments of a project.
 
 pub mod delete;
 pub mod get;
@@ -7,51 +6,45 @@ pub mod history;
 pub mod logs;
 pub mod rollback;
 
+use crate::api::client::Api;
 use crate::api::session::Session;
 use crate::api::{ApiError, ApiErrorKind};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
+use crate::commands::{id_option, invalid, valid_id};
 use crate::credentials::CredentialQuery;
 use crate::error::{Error, Result};
-use crate::validate;
+use crate::sanitize::quoted;
 
-/// How much of a commit a table shows.
+/// Number of characters of a commit that tables and messages show.
 const SHORT_SHA: usize = 7;
 
-/// What every line of these commands says.
-pub struct Target {
-    /// The deployment; its id is its name.
-    pub name: Option<String>,
+/// The options that select credentials and project.
+struct ProjectArgs {
     profile: Option<String>,
     project: Option<String>,
 }
 
-impl Target {
-    /// # Errors
-    /// Usage, where a name or a project can't be one.
-    pub fn from(given: &Invocation) -> Result<Target> {
-        let name = given.arg(0).map(deployment_name).transpose();
-        let project = given.text(OptId::Project).map(validate::id).transpose();
-        Ok(Target {
-            name: name.map_err(|why| Error::usage(format!("the name of the deployment {why}")))?,
+impl ProjectArgs {
+    fn from(given: &Invocation) -> Result<ProjectArgs> {
+        Ok(ProjectArgs {
             profile: given.text(OptId::Profile).map(str::to_string),
-            project: project
-                .map_err(|why| Error::usage(format!("the value of --project {why}")))?,
+            project: id_option(given, OptId::Project, "--project")?,
         })
     }
 
-    /// The deployment of a command that needs one.
-    pub fn required_name(&self) -> &str {
-        // The table says that it is required.
-        self.name.as_deref().unwrap_or_default()
+    /// For commands that only read.
+    fn open(&self, app: &App) -> Result<Project> {
+        self.open_with(app, false)
     }
 
-    /// The control plane with the credentials to work with, and the project; `strict` for what can't be undone.
-    ///
-    /// # Errors
-    /// As [`crate::credentials::resolve`].
-    pub fn session(&self, app: &App, strict: bool) -> Result<(Session, String)> {
+    /// For commands that change something: half a pair of environment variables is an error.
+    fn open_to_change(&self, app: &App) -> Result<Project> {
+        self.open_with(app, true)
+    }
+
+    fn open_with(&self, app: &App, strict: bool) -> Result<Project> {
         let credentials = app.credentials(&CredentialQuery {
             profile: self.profile.as_deref(),
             project: self.project.as_deref(),
@@ -59,28 +52,91 @@ impl Target {
             strict,
             ..CredentialQuery::default()
         })?;
-        let project = credentials.project.as_ref();
-        let project = project.map_or(String::new(), |project| project.value.clone());
-        Ok((Session::new(credentials), project))
+        let id = credentials.project.as_ref();
+        Ok(Project {
+            id: id.map(|id| id.value.clone()).unwrap_or_default(),
+            session: Session::new(credentials),
+        })
     }
 }
 
-/// What went wrong with one deployment, with what to do where there is none of that name.
-pub fn explain(trouble: ApiError) -> Error {
-    match trouble.why {
-        ApiErrorKind::NotFound => trouble.error.hint(
-            "`llamactl deployments get` lists the deployments of the project; --project names another project",
-        ),
-        _ => trouble.error,
+/// The project whose deployments a command works on.
+struct Project {
+    id: String,
+    session: Session,
+}
+
+impl Project {
+    /// Sends a request about the project; `request` gets the project's ID.
+    fn ask<T>(
+        &mut self,
+        app: &mut App,
+        mut request: impl FnMut(&mut Api, &str) -> std::result::Result<T, ApiError>,
+    ) -> std::result::Result<T, ApiError> {
+        let id = &self.id;
+        self.session.ask(app, |api| request(api, id))
+    }
+
+    /// Sends a request about one of its deployments.
+    fn ask_about<T>(
+        &mut self,
+        name: &str,
+        app: &mut App,
+        request: impl FnMut(&mut Api, &str) -> std::result::Result<T, ApiError>,
+    ) -> Result<T> {
+        self.ask(app, request)
+            .map_err(|error| self.error(name, error))
+    }
+
+    /// What the user reads if a request about a deployment fails.
+    fn error(&self, name: &str, error: ApiError) -> Error {
+        match error.why {
+            ApiErrorKind::NotFound => {
+                Error::failed(format!("no deployment named {}", self.full_name(name))).hint(
+                    "`llamactl deployments get` lists the deployments; --project selects another project",
+                )
+            }
+            _ => error.error,
+        }
+    }
+
+    /// As [`Project::error`], for a request that may have taken effect although its response was lost.
+    fn error_after_change(&self, name: &str, app: &App, error: ApiError) -> Error {
+        let is_unknown = error.why == ApiErrorKind::OutOfReach && app.http.answer_lost();
+        let error = self.error(name, error);
+        match is_unknown {
+            true => error.hint(format!(
+                "the change may have been made: check with `llamactl deployments get {name}`"
+            )),
+            false => error,
+        }
+    }
+
+    /// The deployment with its project and server.
+    fn full_name(&self, name: &str) -> String {
+        let (project, server) = (quoted(&self.id), self.session.server());
+        format!("{} in project {project} of {server}", quoted(name))
     }
 }
 
-/// A name that stays one segment of a path.
-fn deployment_name(text: &str) -> std::result::Result<String, &'static str> {
-    let name = validate::id(text)?;
+/// The NAME on the command line: one segment of a URL's path.
+fn name(given: &Invocation) -> Result<Option<String>> {
+    const WHAT: &str = "the deployment name";
+    let Some(text) = given.arg(0) else {
+        return Ok(None);
+    };
+    let name = valid_id(WHAT, text)?;
     match name.as_str() {
-        "." | ".." => Err("is a path"),
-        _ if name.contains('/') => Err("has a slash in it"),
-        _ => Ok(name),
+        "." | ".." => Err(invalid(WHAT, text, "is a path")),
+        _ if name.contains('/') => Err(invalid(WHAT, text, "contains a slash")),
+        _ => Ok(Some(name)),
     }
+}
+
+fn required_name(given: &Invocation) -> Result<String> {
+    name(given)?.ok_or_else(|| Error::usage("NAME is missing"))
+}
+
+fn short_sha(sha: &str) -> String {
+    sha.chars().take(SHORT_SHA).collect()
 }

@@ -1,56 +1,48 @@
-//! `deployments rollback`: puts a deployment back to an earlier commit.
+//! `deployments rollback`: returns a deployment to an earlier commit.
 
-use crate::api::ApiErrorKind;
+use super::{ProjectArgs, required_name};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::deployments::{Target, explain};
+use crate::commands::id_option;
 use crate::error::{Error, Result};
-use crate::sanitize::sanitize;
+use crate::sanitize::{quoted, sanitize};
 use crate::term::prompt;
-use crate::validate;
 
-/// What the line says.
 struct Args {
-    target: Target,
+    name: String,
+    project: ProjectArgs,
     git_sha: String,
 }
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
-        let target = Target::from(given)?;
-        let Some(git_sha) = given.text(OptId::GitSha) else {
-            return Err(
-                Error::usage("the commit to go back to is missing").hint(format!(
-                    "pass --git-sha SHA; `llamactl deployments history {}` lists the commits",
-                    sanitize(target.required_name())
-                )),
-            );
+        let name = required_name(given)?;
+        let Some(git_sha) = id_option(given, OptId::GitSha, "--git-sha")? else {
+            return Err(Error::usage("--git-sha is missing").hint(format!(
+                "`llamactl deployments history {}` lists the commits",
+                sanitize(&name)
+            )));
         };
-        let git_sha = validate::id(git_sha)
-            .map_err(|why| Error::usage(format!("the value of --git-sha {why}")))?;
-        Ok(Args { target, git_sha })
+        Ok(Args {
+            name,
+            project: ProjectArgs::from(given)?,
+            git_sha,
+        })
     }
 }
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let (mut session, project) = args.target.session(app, true)?;
-    let name = args.target.required_name();
-    let now = match session.ask(app, |api| api.roll_back(name, &project, &args.git_sha)) {
-        Ok(now) => now,
-        Err(trouble) if trouble.why == ApiErrorKind::OutOfReach && app.http.answer_lost() => {
-            return Err(trouble.error.hint(format!(
-                "it may have been done all the same: `llamactl deployments history {}` tells",
-                sanitize(name)
-            )));
-        }
-        Err(trouble) => return Err(explain(trouble)),
-    };
-    let sha = now.git_sha.as_deref().unwrap_or(&args.git_sha);
+    let name = &args.name;
+    let mut project = args.project.open_to_change(app)?;
+    let deployment = project
+        .ask(app, |api, id| api.roll_back(name, id, &args.git_sha))
+        .map_err(|error| project.error_after_change(name, app, error))?;
+    let sha = deployment.git_sha.as_deref().unwrap_or(&args.git_sha);
     prompt::say(&format!(
         "rolled back {} to {}",
-        sanitize(name),
+        quoted(name),
         sanitize(sha)
     ));
     Ok(())

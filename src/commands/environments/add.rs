@@ -1,14 +1,13 @@
-//! `environments add`: asks a control plane what it is, stores it and makes it current.
+//! `environments add`: requests the version of a control plane, stores the environment and makes it current.
 
 use crate::api::client::Api;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
-use crate::sanitize::sanitize;
+use crate::sanitize::{quoted, sanitize};
 use crate::term::prompt;
 use crate::url::{ApiUrl, host_of};
 
-/// What the line says.
 struct Args {
     url: Option<ApiUrl>,
 }
@@ -23,19 +22,18 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let asked = match &args.url {
+    let requested = match &args.url {
         Some(url) => url.clone(),
         None if app.is_interactive() => {
-            super::parse(&prompt::ask_line("Address of the control plane", None)?)
-                .map_err(Error::usage)?
+            super::parse_url(&prompt::ask_line("URL of the control plane", None)?)?
         }
         None => {
-            return Err(Error::usage("the address of a control plane is missing")
+            return Err(Error::usage("the control plane's URL is missing")
                 .hint("pass it: `llamactl environments add URL`"));
         }
     };
-    let (version, answered) = Api::without_key(&mut app.http, &asked).version()?;
-    let url = settle(&asked, &answered)?;
+    let (version, responding_url) = Api::without_key(&mut app.http, &requested).version()?;
+    let url = redirected(&requested, &responding_url)?;
     let capabilities = version
         .capabilities
         .iter()
@@ -50,8 +48,8 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Ok(())
     })?;
     let needs = match version.requires_auth {
-        true => "needs an API key",
-        false => "needs no API key",
+        true => "requires authentication",
+        false => "requires no authentication",
     };
     prompt::say(&format!(
         "added environment {url}, which {needs}, and made it current"
@@ -62,19 +60,19 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     Ok(())
 }
 
-/// The address to store: the one that answered, where a redirect led to the same host.
-fn settle(asked: &ApiUrl, answered: &str) -> Result<ApiUrl> {
+/// The URL to store: after a redirect within the same host, the one that responded.
+fn redirected(requested: &ApiUrl, responding: &str) -> Result<ApiUrl> {
     let elsewhere = || {
-        let target = sanitize(answered);
-        Error::no_answer(format!("{asked} redirects to another address, {target}"))
-            .hint("if that is the control plane, add that address instead")
+        let target = quoted(responding);
+        Error::no_answer(format!("{requested} redirects to {target}"))
+            .hint("if that is the control plane, add that URL instead")
     };
-    let url = ApiUrl::parse(answered).map_err(|_| elsewhere())?;
-    if url != *asked {
-        if host_of(url.as_str()) != host_of(asked.as_str()) {
+    let url = ApiUrl::parse(responding).map_err(|_| elsewhere())?;
+    if url != *requested {
+        if host_of(url.as_str()) != host_of(requested.as_str()) {
             return Err(elsewhere());
         }
-        prompt::say(&format!("{asked} redirects to {url}"));
+        prompt::say(&format!("{requested} redirects to {url}"));
     }
     Ok(url)
 }

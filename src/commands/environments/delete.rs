@@ -1,4 +1,4 @@
-//! `environments delete`: forgets an environment and its profiles.
+//! `environments delete`: logs out all profiles of an environment and deletes it.
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
@@ -6,11 +6,10 @@ use crate::commands::select;
 use crate::error::Result;
 use crate::login::refresh;
 use crate::login::revoke;
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::term::prompt;
 use crate::url::{ApiUrl, LLAMA_CLOUD};
 
-/// What the line says.
 struct Args {
     url: Option<ApiUrl>,
 }
@@ -27,23 +26,14 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
     refresh::recover(app)?;
     let store = app.profiles()?;
-    let title = "Delete the environment";
-    let url = select::environment(
-        app,
-        &store.urls(),
-        &store.current_url(),
-        args.url.as_ref(),
-        title,
-    )?;
-    for profile in store
-        .environment(&url)
-        .map_or(Vec::new(), |env| env.profiles)
-    {
+    let url = select::environment(app, &store, args.url.as_ref(), "Delete the environment")?;
+    let profiles = store.environment(&url).map(|env| env.profiles);
+    for profile in profiles.unwrap_or_default() {
         revoke::revoke(app, &url, &profile);
     }
-    let (gone, was_current) = app.change_profiles(|store| {
+    let (deleted, was_current) = app.change_profiles(|store| {
         let Some(env) = store.environment(&url) else {
-            return Err(select::no_such_environment(&store.urls(), &url));
+            return Err(select::environment_deleted(&url));
         };
         store.environments.retain(|env| env.api_url != url);
         let was_current = store.current_environment.as_ref() == Some(&url);
@@ -52,17 +42,15 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         }
         Ok((env.profiles, was_current))
     })?;
-    for profile in &gone {
-        prompt::say(&format!("logged out {}", sanitize(&profile.name)));
+    for profile in &deleted {
+        prompt::say(&format!("deleted profile {}", quoted(&profile.name)));
     }
     if url.as_str() == LLAMA_CLOUD {
-        prompt::say(&format!(
-            "{url} is built in and stays; its profiles are gone"
-        ));
+        prompt::say(&format!("kept environment {url}, which is built in"));
     } else {
         prompt::say(&format!("deleted environment {url}"));
         if was_current {
-            prompt::say(&format!("the current environment is {LLAMA_CLOUD}"));
+            prompt::say(&format!("the current environment is now {LLAMA_CLOUD}"));
         }
     }
     Ok(())

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::term::output::{self, Doc, Format, yes_no};
 use crate::url::ApiUrl;
 
-/// What the line says.
 struct Args {
     url: Option<ApiUrl>,
     format: Format,
@@ -28,7 +27,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let current = store.current_url();
     let urls = match &args.url {
         Some(url) if store.environment(url).is_none() => {
-            return Err(select::no_such_environment(&store.urls(), url));
+            return Err(select::no_such_environment(&store, url));
         }
         Some(url) => vec![url.clone()],
         None => store.urls(),

@@ -1,4 +1,4 @@
-//! `environments`: the control planes to work with.
+//! `environments`: the control planes that profiles belong to.
 
 pub mod add;
 pub mod delete;
@@ -7,14 +7,24 @@ pub mod r#use;
 
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
+use crate::sanitize::quoted;
 use crate::url::ApiUrl;
 
-/// The address on the line, normalised.
+/// The URL on the command line, normalized.
 fn url(given: &Invocation) -> Result<Option<ApiUrl>> {
-    let parsed = given.arg(0).map(parse).transpose();
-    parsed.map_err(|why| Error::usage(why).hint("an environment is the base address of a control plane, such as https://llama.example.com"))
+    given.arg(0).map(parse_url).transpose()
 }
 
-fn parse(text: &str) -> std::result::Result<ApiUrl, String> {
-    ApiUrl::parse(text).map_err(|why| format!("the address {why}"))
+fn parse_url(text: &str) -> Result<ApiUrl> {
+    ApiUrl::parse(text).map_err(|why| {
+        // Before an `@` there may be a password.
+        let url = match text.trim() {
+            "" => "the URL".to_string(),
+            text if text.contains('@') => "the URL".to_string(),
+            text => format!("the URL {}", quoted(text)),
+        };
+        Error::usage(format!("{url} {why}")).hint(
+            "an environment is the base URL of a control plane, such as https://llama.example.com",
+        )
+    })
 }

@@ -1,25 +1,14 @@
-//! `projects`: look at projects and choose one.
+//! `projects`: list projects and choose one.
 
 pub mod get;
 pub mod r#use;
 
 use crate::cli::parse::Invocation;
-use crate::cli::spec::OptId;
-use crate::error::{Error, Result};
-use crate::validate;
+use crate::commands::valid_id;
+use crate::error::Result;
 
-/// The project's id on the line.
+/// The project ID on the command line.
 fn project(given: &Invocation) -> Result<Option<String>> {
-    checked(given.arg(0), "the project ID")
-}
-
-/// `--org`.
-fn org(given: &Invocation) -> Result<Option<String>> {
-    checked(given.text(OptId::Org), "the value of --org")
-}
-
-fn checked(text: Option<&str>, place: &str) -> Result<Option<String>> {
-    text.map(validate::id)
-        .transpose()
-        .map_err(|why| Error::usage(format!("{place} {why}")))
+    let id = given.arg(0);
+    id.map(|id| valid_id("the project ID", id)).transpose()
 }

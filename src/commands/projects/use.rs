@@ -1,18 +1,16 @@
-//! `projects use`: changes the project that a stored profile works on.
+//! `projects use`: changes the project of a stored profile.
 
 use crate::api::client::find_project;
 use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::select;
+use crate::commands::{id_option, select};
 use crate::credentials::{CredentialQuery, SIGN_IN};
 use crate::error::{Error, Result};
-use crate::sanitize::sanitize;
+use crate::sanitize::{quoted, sanitize};
 use crate::term::prompt;
-use crate::validate;
 
-/// What the line says.
 struct Args {
     id: Option<String>,
     org: Option<String>,
@@ -23,7 +21,7 @@ impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
             id: super::project(given)?,
-            org: super::org(given)?,
+            org: id_option(given, OptId::Org, "--org")?,
             profile: given.text(OptId::Profile).map(str::to_string),
         })
     }
@@ -31,39 +29,35 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    // It changes what is stored, so the variables that stand in for a profile do not count.
-    let ask = CredentialQuery {
+    // This command changes a profile, so environment variables do not replace it.
+    let mut session = Session::new(app.stored_credentials(&CredentialQuery {
         profile: args.profile.as_deref(),
         needs_project: true,
         ..CredentialQuery::default()
-    };
-    let mut session = Session::new(app.stored_credentials(&ask)?);
+    })?);
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
     let Some(profile) = session.profile() else {
-        return Err(Error::auth("there is no profile").hint(SIGN_IN));
+        return Err(Error::auth("no profile is selected").hint(SIGN_IN));
     };
     let server = session.server();
     let (id, name) = match &args.id {
         Some(id) => match find_project(&projects, id, server) {
-            Ok(project) => (id.clone(), Some(sanitize(project.name()))),
-            // A server that asks for no key makes a project with its first deployment.
+            Ok(project) => (id.clone(), Some(project.name().to_string())),
+            // A server without authentication creates a project with its first deployment.
             Err(_) if session.is_anonymous() => {
-                prompt::warn(&format!("{server} has no deployment in that project yet"));
+                prompt::warn(&format!(
+                    "project {} has no deployments on {server} yet",
+                    quoted(id)
+                ));
                 (id.clone(), None)
             }
             Err(error) => return Err(error),
         },
         None => {
-            let project = select::project(
-                app,
-                &projects,
-                Some(&profile.project_id),
-                "the project's ID",
-            )?;
-            let id = validate::id(&project.project_id).map_err(|why| {
-                Error::no_answer(format!("{server} sent a project whose id {why}"))
-            })?;
-            (id, Some(sanitize(project.name())))
+            let current = Some(profile.project_id.as_str());
+            let project = select::project(app, &projects, current, "the project's ID")?;
+            let id = select::project_id(project, server)?;
+            (id, Some(project.name().to_string()))
         }
     };
     app.change_profiles(|store| {
@@ -75,10 +69,14 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         stored.project_name.clone_from(&name);
         Ok(())
     })?;
+    let project = match &name {
+        Some(name) => format!("{name} ({id})"),
+        None => id,
+    };
     prompt::say(&format!(
-        "the profile {} works on project {} now",
-        sanitize(&profile.name),
-        sanitize(&name.map_or(id.clone(), |name| format!("{name} ({id})")))
+        "profile {} now uses project {}",
+        quoted(&profile.name),
+        sanitize(&project)
     ));
     Ok(())
 }
