@@ -388,7 +388,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             B.0,
             "http://u:p@h",
-            "error: the environment variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it\n",
+            "error: the environment variable LLAMA_CLOUD_BASE_URL must not contain a user name or password\n",
         ),
     ] {
         let mut variables = ALL.to_vec();

@@ -321,21 +321,21 @@ fn a_file_that_is_wrong_is_named_with_its_line_and_left_alone() {
         ),
         (
             with("\"api_url\": \"https:", "\"api_url\": \"ftp:"),
-            format!("the address must begin with https:// or http://, at line {url},"),
+            format!("the URL must begin with https:// or http://, at line {url},"),
         ),
         (
             with(
                 "\"api_url\": \"https://",
                 "\"api_url\": \"https://me:hunter2@",
             ),
-            format!("the address must not have a user or a password in it, at line {url},"),
+            format!("the URL must not contain a user name or password, at line {url},"),
         ),
         (
             with(
                 "\"current_environment\": \"https:",
                 "\"current_environment\": \"javascript:",
             ),
-            format!("the address must begin with https:// or http://, at line {current},"),
+            format!("the URL must begin with https:// or http://, at line {current},"),
         ),
         // What is no UTF-8 is no JSON; the key stays unseen all the same.
         (

@@ -156,7 +156,7 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     ),
     (
         "environments add https://me:hunter2@host",
-        "the URL must not have a user or a password in it",
+        "the URL must not contain a user name or password",
         "an environment is the base URL of a control plane, such as https://llama.example.com",
     ),
 ];

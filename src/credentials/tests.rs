@@ -323,7 +323,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         (
             "base_url",
             "https://u:p@h",
-            "error: the environment variable LLAMA_CLOUD_BASE_URL must not have a user or a password in it",
+            "error: the environment variable LLAMA_CLOUD_BASE_URL must not contain a user name or password",
         ),
     ] {
         let given = wrong(name, value);
@@ -511,7 +511,7 @@ fn what_is_set_and_does_not_count_is_listed() {
         listed(&flag, &all),
         [
             r#"project_id project-of-work Profile("work")"#,
-            r#"environment (must not have a user or a password in it) Variable("LLAMA_CLOUD_BASE_URL")"#,
+            r#"environment (must not contain a user name or password) Variable("LLAMA_CLOUD_BASE_URL")"#,
             r#"profile other Variable("LLAMACTL_PROFILE")"#,
             r#"project_id given-project Variable("LLAMA_AGENTS_PROJECT_ID")"#,
             r#"key llx-01****cdef Variable("LLAMA_CLOUD_API_KEY")"#,

@@ -274,12 +274,12 @@ mod tests {
             ("{\"version\":\n\"1\"}", "at line 2"),
             (
                 "{\"version\":1,\n\"current_environment\":\n\"ftp://x\"}",
-                "the address must begin with",
+                "the URL must begin with",
             ),
             ("[]", "invalid type: sequence, expected struct Store"),
             (
                 r#"{"version":1,"current_environment":7}"#,
-                "expected the address of a control plane",
+                "invalid type: integer `7`, expected a string",
             ),
             (
                 r#"{"version":1,"environments":[{}]}"#,
