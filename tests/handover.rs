@@ -222,7 +222,7 @@ fn every_format_is_spelled_as_its_reader_wants_it() {
     sandbox
         .cmd("auth export --format csh")
         .code(2)
-        .stderr("error: option '--format' takes sh, fish, powershell, dotenv, json or github\nhint: see `llamactl auth export --help`\n")
+        .stderr("error: option '--format' must be sh, fish, powershell, dotenv, json or github\nhint: see `llamactl auth export --help`\n")
         .run();
     // A reader that goes away is no error.
     sandbox
