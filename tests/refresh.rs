@@ -193,7 +193,7 @@ fn a_refresh_that_fails_changes_nothing() {
                 r#"{"error":"invalid_grant","error_description":"gone\u001b[0m"}"#,
             ),
             4,
-            "error: the login of the profile 'ada@acme.example' was ended by the provider: gone[0m (invalid_grant)\n\
+            "error: the login of the profile 'ada@acme.example' was ended by the provider: gone\\u{1b}[0m (invalid_grant)\n\
             hint: log in again: `llamactl auth login`\n",
         ),
     ] {
@@ -377,7 +377,11 @@ fn a_signal_does_not_come_between_answer_and_store() {
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
     let before = setup.provider.server().requests().len();
-    let run = setup.sandbox.cmd("projects get").code(130).any_stderr();
+    let run = setup
+        .sandbox
+        .cmd("projects get")
+        .signal(Signal::INT)
+        .any_stderr();
     let mut running = run.spawn();
     setup.provider.server().wait_for_requests(before + 2);
     running.signal(Signal::INT);

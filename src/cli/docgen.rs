@@ -13,6 +13,8 @@ mod complete;
 #[path = "../error.rs"]
 mod error;
 mod man;
+#[path = "../sanitize.rs"]
+mod sanitize;
 mod spec;
 #[path = "../vars.rs"]
 mod vars;

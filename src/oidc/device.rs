@@ -544,7 +544,7 @@ mod tests {
         let code = with("AB-CD", "\\u001b[31mAB\\n\\u202e-CD")
             .unwrap()
             .unwrap();
-        assert_eq!(code.user_code, "[31mAB -CD");
+        assert_eq!(code.user_code, "\\u{1b}[31mAB \\u{202e}-CD");
         assert!(with("AB-CD", "").unwrap().is_err());
         assert!(with("AB-CD", &"A".repeat(64)).unwrap().is_ok());
         assert!(with("AB-CD", &"A".repeat(65)).unwrap().is_err());

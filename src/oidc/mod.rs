@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::http::Response;
-use crate::sanitize::sanitize;
+use crate::sanitize::{one_line, sanitize};
 use crate::secret::Secret;
 use crate::validate;
 
@@ -88,7 +88,10 @@ impl OAuthError {
 
 /// A text of the provider as it may be shown: one line, without control characters, not too long.
 fn shown(text: &str) -> String {
-    sanitize(text.trim()).chars().take(LONGEST_TEXT).collect()
+    sanitize(&one_line(text))
+        .chars()
+        .take(LONGEST_TEXT)
+        .collect()
 }
 
 /// A number of seconds, which some providers send as a text.
@@ -160,7 +163,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(refusal.code, "access_denied");
-        assert_eq!(refusal.said, "no [31m way (access_denied)");
+        assert_eq!(refusal.said, "no \\u{1b}[31m way (access_denied)");
         for wordless in [
             r#"{"error":"x"}"#,
             r#"{"error":"x","error_description":" "}"#,

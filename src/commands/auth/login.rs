@@ -22,8 +22,9 @@ use crate::oidc::id_token::{self, Claims, Expected, Keys};
 use crate::sanitize::sanitize;
 use crate::secret::Secret;
 use crate::store::{Environment, Login, Profile};
+use crate::term::ProgressLine;
 use crate::term::browser;
-use crate::term::prompt::{self, Line};
+use crate::term::prompt;
 use crate::term::signals;
 use crate::validate;
 
@@ -74,7 +75,6 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     if taken.is_some_and(|profile| profile.oidc.is_none()) {
         return Err(name_is_taken());
     }
-    let restored = signals::restore_terminal_when_killed();
     let client = discovery::client(&mut app.http, &env.api_url)?;
     let provider = Provider::read(&mut app.http, &client.discovery_url)?;
     // Before the person is asked for anything: without the keys nobody can log in.
@@ -82,7 +82,6 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let grant = device::authorize(&mut app.http, &provider, &client.id)?;
     show(args, app, &grant);
     let tokens = wait(app, &provider, &client, &grant)?;
-    drop(restored);
     let outcome = identify(app, &provider, &client, &tokens, &mut keys)
         .and_then(|visitor| settle(args, app, &env, visitor));
     if let (Err(_), Some(token)) = (&outcome, &tokens.refresh) {
@@ -113,7 +112,7 @@ fn wait(
     client: &Client,
     grant: &DeviceAuthorization,
 ) -> Result<TokenSet> {
-    let mut line = Line::new(app.is_interactive());
+    let mut line = ProgressLine::new(app.is_interactive());
     if !app.is_interactive() {
         prompt::say(&format!(
             "waiting for approval, for at most {}",
@@ -163,7 +162,7 @@ fn identify(
         .map_err(id_token::disbelieved)?;
     let mut login = Login {
         subject: claims.subject.clone(),
-        email: claims.email.as_deref().map(sanitize),
+        email: claims.email.clone(),
         client_id: client.id.clone(),
         discovery_url: client.discovery_url.clone(),
         device_name: device_name(app),
@@ -334,7 +333,7 @@ fn in_organization(
     let marked = ids
         .iter()
         .position(|id| of_id(id).is_some_and(|org| org.is_default));
-    let picked = ids[prompt::pick("Organizations", &labels, marked.or(Some(0)))?];
+    let picked = ids[prompt::select("Organizations", &labels, marked.or(Some(0)))?];
     app.http.reset_deadline();
     let is_in_it = |project: &&Project| project.org_id.as_deref() == Some(picked);
     Ok(projects.iter().filter(is_in_it).cloned().collect())

@@ -52,9 +52,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         looked => looked,
     };
     match claims {
-        Ok(claims) if claims.subject == login.subject => {
-            output::data(&output::json_text(&claims.all.into()))
-        }
+        Ok(claims) if claims.subject == login.subject => output::data(&output::json(&claims.all)),
         Ok(_) => Err(id_token::disbelieved(IdTokenError::Other(
             "is of another user",
         ))),
