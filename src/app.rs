@@ -1,8 +1,11 @@
 //! All that a command may touch: the variables, the store, the way to servers, and the person at the terminal.
 
-use crate::clock::Clock;
+use std::time::Duration;
+
+use crate::clock::SystemClock;
 use crate::credentials::{CredentialQuery, Credentials, EnvOverrides, resolve};
 use crate::error::Result;
+use crate::fs::atomic::Reserved;
 use crate::http::Http;
 use crate::store::{Store, StoreFile};
 use crate::term::prompt;
@@ -16,7 +19,7 @@ pub struct App {
     /// The way to servers.
     pub http: Http,
     /// The time of day.
-    pub clock: Clock,
+    pub clock: SystemClock,
 }
 
 impl App {
@@ -60,6 +63,19 @@ impl App {
     /// What `change` says; Failed, where the file can't be read or written.
     pub fn change_profiles<T>(&self, change: impl FnOnce(&mut Store) -> Result<T>) -> Result<T> {
         let (outcome, warnings) = StoreFile::locate(self.vars)?.update(change)?;
+        prompt::warn_all(&warnings);
+        Ok(outcome)
+    }
+
+    /// The same with disk space that [`StoreFile::reserve`] reserved; the store's lock is waited for until `lock_limit`.
+    pub fn change_profiles_reserved<T>(
+        &self,
+        reserved: Reserved,
+        lock_limit: Duration,
+        change: impl FnOnce(&mut Store) -> Result<T>,
+    ) -> Result<T> {
+        let file = StoreFile::locate(self.vars)?;
+        let (outcome, warnings) = file.update_reserved(reserved, lock_limit, change)?;
         prompt::warn_all(&warnings);
         Ok(outcome)
     }

@@ -1,23 +1,27 @@
-//! The one place that the time of day comes from, and where waiting is done.
-//!
-//! What decides by time takes the time as an argument, so that a test can say what it is.
+//! Time: what time it is, and waiting. Code that depends on time takes a [`Clock`], so that its tests need not wait.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The machine's clock.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock;
+pub trait Clock {
+    /// Seconds since 1970.
+    fn now(&self) -> u64;
 
-impl Clock {
-    /// Seconds since 1970; 0 on a machine that thinks it is earlier.
-    pub fn now(self) -> u64 {
+    fn sleep(&self, duration: Duration);
+}
+
+/// The clock of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    /// A clock that is set to a time before 1970 reads as 0.
+    fn now(&self) -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |passed| passed.as_secs())
+            .map_or(0, |elapsed| elapsed.as_secs())
     }
 
-    /// Lets time go by.
-    pub fn sleep(self, time: Duration) {
-        std::thread::sleep(time);
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
     }
 }

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use crate::sanitize;
-
 /// Why a command ended without doing what was asked; each kind is one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -57,7 +55,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (130, "Interrupted."),
 ];
 
-/// An error as it is shown: `error: …` and at most one `hint: …`. Its `Display` sanitizes both and masks API keys.
+/// An error as it is shown: `error: …` and at most one `hint: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Decides the exit code.
@@ -69,7 +67,7 @@ pub struct Error {
 }
 
 /// The result of nearly everything here.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of the given kind without a hint.
@@ -110,9 +108,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", sanitize::message(&self.message))?;
+        write!(f, "error: {}", self.message)?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {}", sanitize::message(hint)),
+            Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
         }
     }

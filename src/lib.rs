@@ -34,8 +34,8 @@ use std::ffi::OsString;
 
 use cli::parse::{Parsed, parse};
 use cli::spec::OptId;
-use error::Result;
-use term::{message, output, signals};
+use error::{Kind, Result};
+use term::{output, prompt};
 
 // A constant can't stand in `concat!`.
 macro_rules! compatible_with {
@@ -58,11 +58,13 @@ const VERSION: &str = concat!(
 
 /// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    signals::install();
     match parse(args).and_then(answer) {
         Ok(()) => 0,
         Err(error) => {
-            message::error(&error);
+            if error.kind == Kind::Interrupted {
+                prompt::say("");
+            }
+            prompt::say(&error.to_string());
             error.kind.exit_code()
         }
     }
@@ -80,7 +82,7 @@ fn answer(parsed: Parsed) -> Result<()> {
                 invocation.has(OptId::NativeTls),
                 invocation.has(OptId::Verbose),
             );
-            let clock = clock::Clock;
+            let clock = clock::SystemClock;
             commands::run(&invocation, &mut app::App { vars, http, clock })
         }
     }

@@ -232,8 +232,8 @@ fn a_name_stays_one_segment_of_the_path() {
         ("a/b", "contains a slash"),
         ("../search", "contains a slash"),
         ("/", "contains a slash"),
-        ("a b", "contains whitespace"),
-        ("a\nb", "contains whitespace"),
+        ("a b", "has blanks or control characters in it"),
+        ("a\nb", "has blanks or control characters in it"),
     ] {
         for command in ["get", "history", "logs", "rollback", "delete"] {
             let more: &[&str] = match command {
@@ -244,7 +244,7 @@ fn a_name_stays_one_segment_of_the_path() {
             let words = [&["deployments", command, name], more].concat();
             let shown = match name.trim() {
                 "" => String::new(),
-                name => format!(" '{}'", name.replace('\n', "\\n")),
+                name => format!(" '{}'", name.replace('\n', " ")),
             };
             let error = format!("error: the deployment name{shown} {why}\n");
             sandbox.args(words).code(2).stderr(&error).run();
@@ -289,7 +289,7 @@ fn what_a_server_sends_is_harmless_on_a_terminal() {
     let text = sandbox.cmd("deployments get search").any_stdout().run();
     assert_eq!(
         text.stdout.lines().last(),
-        Some("search  gh:acme/search  \\u{1b}]0;x\\u{7}a\\u{202e}b\\nc  Running")
+        Some("search  gh:acme/search  ]0;xab c  Running")
     );
     for format in ["json", "yaml"] {
         let run = sandbox.cmd("deployments get search -o").arg(format);
@@ -467,7 +467,7 @@ fn events_come_in_many_shapes() {
             2026-01-01T00:00:00Z p/c three
             2026-01-01T00:00:00Z p/c four
             t p/c five
-            2026-01-01T00:00:00Z p/c \\u{1b}[31msix\\u{1b}[0m and more
+            2026-01-01T00:00:00Z p/c [31msix[0m and more
             p/c 09:08:07 INFO     seven port=80
             2026-01-01T00:00:00Z p/c last
             ",
@@ -623,13 +623,13 @@ fn following_ends_with_ctrl_c() {
     let mut terminal = sandbox.cmd("deployments logs search -f").terminal();
     terminal.expect("p/c one").send(b"\x03");
     let ended = terminal.wait();
-    ended.assert_signal(Signal::INT).assert_restored();
-    assert_eq!(ended.transcript, "2026-01-01T00:00:00Z p/c one\n^C");
+    ended.assert_code(130).assert_restored();
+    assert_eq!(ended.transcript, "2026-01-01T00:00:00Z p/c one\n^C\n");
 
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let (sender, _server, sandbox) = with_stream();
         sender.send(log("one").into_bytes()).expect("a server");
-        let run = sandbox.cmd("deployments logs search -f").signal(signal);
+        let run = sandbox.cmd("deployments logs search -f").code(code);
         let mut running = run.stdout("2026-01-01T00:00:00Z p/c one\n").spawn();
         running.wait_for_stdout("one");
         running.signal(signal);
@@ -806,7 +806,7 @@ fn rolling_back() {
         .run();
     sandbox
         .args(["deployments", "rollback", "search", "--git-sha", "a b"])
-        .stderr("error: --git-sha 'a b' contains whitespace\n")
+        .stderr("error: --git-sha 'a b' has blanks or control characters in it\n")
         .code(2)
         .run();
 }
@@ -875,7 +875,7 @@ fn deleting_needs_a_yes() {
     }
     let mut terminal = sandbox.cmd("deployments delete search").terminal();
     terminal.expect("[no]: ").send(b"\x03");
-    terminal.wait().assert_signal(Signal::INT).assert_restored();
+    terminal.wait().assert_code(130).assert_restored();
     let mut terminal = sandbox.cmd("deployments delete search").terminal();
     terminal.expect("[no]: ").send(b"\x04");
     terminal.wait().assert_code(1).assert_restored();

@@ -36,7 +36,7 @@ fn no_other_program_gets_to_see_a_key() {
     let sqlite = recorder(sandbox, "sqlite3", 1);
 
     let mut terminal = sandbox.cmd("auth login").terminal();
-    terminal.expect("a browser was started there");
+    terminal.expect("opened in a browser");
     terminal.wait().assert_code(0);
     fs::create_dir(sandbox.cwd().join(".git")).expect("a directory");
     sandbox.cmd("auth inject").anything().run();

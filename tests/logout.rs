@@ -1,4 +1,4 @@
-//! `auth logout` and `environments delete`: what a login made is taken back, and what is not is said.
+//! `auth logout` and `environments delete`: what a login created is revoked, and what is not is reported.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::secrets::KEY;
 use crate::support::{Gate, Reply, Stub, post};
 
 #[test]
-fn a_login_is_taken_back() {
+fn logout_deletes_the_key_and_revokes_the_login() {
     let setup = setup();
     setup.log_in();
     setup
@@ -15,7 +15,7 @@ fn a_login_is_taken_back() {
         .cmd("auth logout ada@acme.example")
         .stderr(
             "deleted the API key key-1 on [SERVER]\n\
-            ended the login of ada@acme.example at its provider\n\
+            revoked the login of ada@acme.example at its provider\n\
             logged out ada@acme.example\n\
             no profile is current now\n",
         )
@@ -35,7 +35,7 @@ fn a_login_is_taken_back() {
 }
 
 #[test]
-fn an_ended_token_is_refreshed_for_it() {
+fn logout_refreshes_an_expired_access_token() {
     let setup = setup();
     setup.provider.script().lifetime = 0;
     setup.log_in();
@@ -50,7 +50,7 @@ fn an_ended_token_is_refreshed_for_it() {
 }
 
 #[test]
-fn what_is_gone_or_has_no_end() {
+fn logout_reports_a_deleted_key_and_a_missing_revocation_endpoint() {
     let setup = setup();
     setup.log_in();
     setup.plane.world().minted.clear();
@@ -59,8 +59,8 @@ fn what_is_gone_or_has_no_end() {
         .sandbox
         .cmd("auth logout ada@acme.example")
         .stderr(
-            "the API key key-1 was not on [SERVER] any more\n\
-            the provider of the login of ada@acme.example has no way to end it; it ends by itself\n\
+            "the API key key-1 did not exist on [SERVER] any more\n\
+            the login of ada@acme.example cannot be revoked at its provider; it expires there by itself\n\
             logged out ada@acme.example\n\
             no profile is current now\n",
         )
@@ -73,14 +73,14 @@ fn what_is_gone_or_has_no_end() {
     setup
         .sandbox
         .cmd("auth logout ada@acme.example")
-        .stderr_has("warning: the API key key-2 is still good on [SERVER], delete it there: the login of the profile")
+        .stderr_has("warning: the API key key-2 is still valid on [SERVER], delete it there: the login of the profile")
         .stderr_has("logged out ada@acme.example\n")
         .run();
     assert_eq!(setup.profiles(), json!([]));
 }
 
 #[test]
-fn nobody_answers() {
+fn logout_without_a_network_deletes_the_profile_and_warns() {
     let setup = setup();
     setup.log_in();
     let (sandbox, plane, provider) = (setup.sandbox, setup.plane, setup.provider);
@@ -90,13 +90,13 @@ fn nobody_answers() {
         .cmd("auth logout ada@acme.example")
         .env("LLAMA_CLOUD_API_KEY", "x")
         .stderr(
-            "warning: the API key key-1 is still good on [SERVER], delete it there: \
+            "warning: the API key key-1 is still valid on [SERVER], delete it there: \
             [SERVER] can't be reached: connection refused\n\
-            warning: the login of ada@acme.example could not be ended at its provider: \
+            warning: the login of ada@acme.example could not be revoked at its provider: \
             [PROVIDER] can't be reached: connection refused\n\
             logged out ada@acme.example\n\
             no profile is current now\n\
-            warning: LLAMA_CLOUD_API_KEY is still set; commands go on using it\n",
+            warning: LLAMA_CLOUD_API_KEY is still set, and commands will use it\n",
         )
         .run();
     let left = sandbox.cmd("auth get -o json").any_stdout().run().json();
@@ -104,7 +104,7 @@ fn nobody_answers() {
 }
 
 #[test]
-fn all_of_them() {
+fn logout_all_and_environments_delete_revoke_every_profile() {
     for line in ["auth logout --all", "environments delete"] {
         let setup = setup();
         setup.log_in();
@@ -147,7 +147,7 @@ fn all_of_them() {
         .sandbox
         .cmd("auth logout x --all")
         .code(2)
-        .stderr_has("error: a NAME and --all are both given\n")
+        .stderr_has("error: NAME and --all exclude each other\n")
         .run();
 }
 
@@ -160,28 +160,30 @@ fn change(setup: &Setup, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn what_can_t_be_taken_back_is_named() {
+fn key_that_is_still_valid_is_named_with_the_reason() {
     let gone = "logged out ada@acme.example\nno profile is current now\n";
-    let ended = "ended the login of ada@acme.example at its provider\n";
-    let alive = |key: &str, why: &str| {
-        format!("warning: the API key {key} is still good on [SERVER], delete it there: {why}\n")
+    let revoked = "revoked the login of ada@acme.example at its provider\n";
+    let still_valid = |key: &str, reason: &str| {
+        format!(
+            "warning: the API key {key} is still valid on [SERVER], delete it there: {reason}\n"
+        )
     };
     let null = Value::Null;
     for (fields, said) in [
         // No login to delete the key with.
         (
             vec![("oidc", &null)],
-            alive("key-1", "the profile has no login to delete it with"),
+            still_valid("key-1", "the profile has no login to delete it with"),
         ),
         (vec![("oidc", &null), ("api_key_id", &null)], String::new()),
         // A login, and a key that is not known by its id.
         (
             vec![("api_key_id", &null)],
-            alive("llx-mi****0001", "its id is not known") + ended,
+            still_valid("llx-mi****0001", "its ID is not known") + revoked,
         ),
         (
             vec![("api_key_id", &null), ("api_key", &null)],
-            ended.to_string(),
+            revoked.to_string(),
         ),
     ] {
         let setup = setup();
@@ -199,7 +201,7 @@ fn what_can_t_be_taken_back_is_named() {
         assert_eq!(setup.profiles(), json!([]));
         assert_eq!(setup.plane.world().minted.len(), 1);
     }
-    // A login without a refresh token ends by itself.
+    // A login without a refresh token cannot be revoked.
     let setup = setup();
     setup.log_in();
     change(&setup, |profile| {
@@ -214,7 +216,7 @@ fn what_can_t_be_taken_back_is_named() {
 }
 
 #[test]
-fn an_environment_that_another_process_deletes() {
+fn environment_deleted_by_another_process_is_reported() {
     let stub = Stub::new();
     let gate = Gate::default();
     let setup = setup();
@@ -232,7 +234,7 @@ fn an_environment_that_another_process_deletes() {
         .code(1)
         .stderr(
             "deleted the API key key-1 on [SERVER]\n\
-            ended the login of ada@acme.example at its provider\n\
+            revoked the login of ada@acme.example at its provider\n\
             error: environment [SERVER] was deleted while this command was running\n\
             hint: add it again: `llamactl environments add [SERVER]`\n",
         )

@@ -2,7 +2,6 @@
 
 #![cfg(unix)]
 
-mod bounds;
 mod checks;
 mod completion;
 mod corpus;

@@ -378,12 +378,12 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             K.0,
             "llx 0",
-            "error: the environment variable LLAMA_CLOUD_API_KEY contains whitespace\n",
+            "error: the environment variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it\n",
         ),
         (
             P.0,
             "a b",
-            "error: the environment variable LLAMA_AGENTS_PROJECT_ID contains whitespace\n",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it\n",
         ),
         (
             B.0,
@@ -418,7 +418,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             "--project",
             "a b",
-            "error: --project 'a b' contains whitespace\n",
+            "error: --project 'a b' has blanks or control characters in it\n",
         ),
         ("--profile", "gone", ""),
     ] {
@@ -602,7 +602,7 @@ fn commands_that_manage_profiles_never_read_the_variables() {
                     .collect();
                 // That the key of the variable lives on is said.
                 let still_set =
-                    "warning: LLAMA_CLOUD_API_KEY is still set; commands go on using it\n";
+                    "warning: LLAMA_CLOUD_API_KEY is still set, and commands will use it\n";
                 let stderr = output.stderr.replace(still_set, "");
                 let store = scene
                     .sandbox

@@ -1,4 +1,4 @@
-//! What an ended access token, a refused key and a refused token come to.
+//! Access tokens that have expired and keys that are rejected: refreshing a login, and `auth me`.
 
 use std::fs::File;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ const LIST: &str = "GET /api/v1beta1/deployments/list-projects";
 pub const REFUSED: &str = "warning: the API key of the profile 'ada@acme.example' is refused by the server; \
     the profile's login is used instead\n";
 
-/// Logged in; then the key was taken away on the server, and the access token has ended or not.
-pub fn signed_in(has_ended: bool) -> Setup {
+/// Logged in; then the key was deleted on the server. The access token has expired or not.
+pub fn signed_in(is_expired: bool) -> Setup {
     let setup = setup();
-    if has_ended {
+    if is_expired {
         setup.provider.script().lifetime = 0;
     }
     setup.log_in();
@@ -42,12 +42,10 @@ fn bearers(setup: &Setup) -> Vec<String> {
         .collect()
 }
 
-/// Where an answer of the provider goes first.
-const SPOOL: &str = ".config/llamactl/profiles.json.refresh";
 const MINTED: &str = "llx-minted000000000000000001";
 
 #[test]
-fn a_refused_key_is_replaced_by_the_login() {
+fn rejected_key_is_replaced_by_the_login() {
     let setup = signed_in(false);
     setup
         .sandbox
@@ -73,7 +71,7 @@ fn a_refused_key_is_replaced_by_the_login() {
 }
 
 #[test]
-fn a_token_refused_before_its_time_is_refreshed_once() {
+fn access_token_rejected_before_its_expiry_is_refreshed_once() {
     let setup = signed_in(false);
     setup.plane.world().keys.remove("access-1");
     setup
@@ -98,8 +96,8 @@ fn a_token_refused_before_its_time_is_refreshed_once() {
     assert_eq!(setup.provider.script().refreshes, 2);
 }
 
-/// Makes the stored access token one that has ended.
-fn let_it_end(setup: &Setup) {
+/// Makes the stored access token an expired one.
+fn expire_access_token(setup: &Setup) {
     let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
     let mut store = setup.sandbox.json_home(&path);
     store["environments"][0]["profiles"][0]["oidc"]["access_token_expires"] = json!(1);
@@ -107,10 +105,10 @@ fn let_it_end(setup: &Setup) {
 }
 
 #[test]
-fn eight_at_once_refresh_once() {
+fn eight_processes_refresh_once() {
     let setup = signed_in(false);
     for round in 1..=20 {
-        let_it_end(&setup);
+        expire_access_token(&setup);
         setup
             .plane
             .world()
@@ -132,7 +130,7 @@ fn eight_at_once_refresh_once() {
 }
 
 #[test]
-fn who_waits_for_the_provider_keeps_nobody_from_the_store() {
+fn store_can_be_written_while_a_refresh_waits_for_the_provider() {
     let setup = signed_in(true);
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
@@ -158,7 +156,7 @@ fn who_waits_for_the_provider_keeps_nobody_from_the_store() {
 }
 
 #[test]
-fn a_refresh_that_fails_changes_nothing() {
+fn failed_refresh_changes_nothing_and_is_sent_once() {
     let setup = signed_in(true);
     let before = setup.store();
     for (reply, code, said) in [
@@ -170,30 +168,30 @@ fn a_refresh_that_fails_changes_nothing() {
         (
             Reply::html(502, "<html>"),
             3,
-            "error: the login provider does not answer",
+            "error: the identity provider [PROVIDER] responded to the token request with status 502\n",
         ),
         (
             Reply::detail(200, "x"),
             3,
-            "error: the login provider's answer to",
+            "error: the identity provider [PROVIDER] sent a malformed response to the token request: there is no access_token\n",
         ),
         (
             Reply::json(203, r#"{"access_token":"access-9","expires_in":3600}"#),
             3,
-            "error: the login provider's answer to the request for a new access token is of no use\n",
+            "error: the identity provider [PROVIDER] responded to the token request with status 203\n",
         ),
         (
             refusal("invalid_client").header("x-request-id", "r-7"),
             1,
-            "error: the login provider refused the request for a new access token (400): invalid_client (request r-7)\n",
+            "error: the identity provider [PROVIDER] rejected the token request (400): invalid_client (request r-7)\n",
         ),
         (
             Reply::json(
                 400,
-                r#"{"error":"invalid_grant","error_description":"gone\u001b[0m"}"#,
+                r#"{"error":"invalid_grant","error_description":"gone"}"#,
             ),
             4,
-            "error: the login of the profile 'ada@acme.example' was ended by the provider: gone\\u{1b}[0m (invalid_grant)\n\
+            "error: the login of the profile 'ada@acme.example' was ended by the identity provider: gone (invalid_grant)\n\
             hint: log in again: `llamactl auth login`\n",
         ),
     ] {
@@ -206,7 +204,7 @@ fn a_refresh_that_fails_changes_nothing() {
             .stderr_has(said)
             .run();
         assert_eq!(setup.store(), before);
-        // The metadata, and one question: an answer that was lost is not asked for again.
+        // The metadata and one token request: if the response is lost, the request is not repeated.
         assert_eq!(setup.provider.server().requests().len(), asked + 2);
     }
     setup.provider.script().refresh = None;
@@ -216,21 +214,13 @@ fn a_refresh_that_fails_changes_nothing() {
         .any_stdout()
         .stderr(REFUSED)
         .run();
-    assert!(
-        !setup.sandbox.exists(
-            setup
-                .sandbox
-                .home()
-                .join(".config/llamactl/profiles.json.refresh")
-        )
-    );
 }
 
 #[test]
-fn what_a_status_makes_of_a_login_that_gives_no_token() {
+fn status_reports_a_login_that_cannot_be_refreshed() {
     let setup = signed_in(true);
     for (reply, code, check, version) in [
-        // Its version the server tells anybody.
+        // The version request needs no credentials.
         (refusal("invalid_grant"), 4, "rejected", json!("0.10.4")),
         (Reply::reset(), 3, "unreachable", Value::Null),
         (refusal("invalid_client"), 1, "not_checked", Value::Null),
@@ -246,26 +236,18 @@ fn what_a_status_makes_of_a_login_that_gives_no_token() {
 }
 
 #[test]
-fn nothing_is_asked_for_that_can_not_be_stored() {
+fn refresh_token_is_not_spent_if_the_result_cannot_be_stored() {
     let setup = signed_in(true);
     let directory = setup.sandbox.home().join(".config/llamactl");
-    std::fs::create_dir(directory.join("profiles.json.refresh")).unwrap();
-    setup
-        .sandbox
-        .cmd("projects get")
-        .code(1)
-        .stderr_has("error: the login can't be refreshed, because its new tokens can't be stored: ")
-        .run();
-    std::fs::remove_dir(directory.join("profiles.json.refresh")).unwrap();
-    std::fs::remove_file(directory.join("profiles.json.refresh.lock")).unwrap();
+    std::fs::remove_file(directory.join("profiles.json.refresh.lock")).ok();
     std::fs::create_dir(directory.join("profiles.json.refresh.lock")).unwrap();
     setup
         .sandbox
         .cmd("projects get")
         .code(1)
         .stderr(&format!(
-            "{REFUSED}error: the login can't be refreshed, because its new tokens can't be stored: Is a directory\n\
-            hint: nothing was changed; check the configuration directory's rights and the free space on its disk\n"
+            "{REFUSED}error: the login cannot be refreshed, because its new tokens could not be stored: Is a directory\n\
+            hint: nothing was changed; check the permissions of the configuration directory and the free disk space\n"
         ))
         .run();
     std::fs::remove_dir(directory.join("profiles.json.refresh.lock")).unwrap();
@@ -285,103 +267,59 @@ fn nothing_is_asked_for_that_can_not_be_stored() {
 }
 
 #[test]
-fn a_room_left_by_a_kill_is_taken_over() {
-    let setup = signed_in(true);
-    let room = setup
-        .sandbox
-        .home()
-        .join(".config/llamactl/profiles.json.refresh");
-    setup.sandbox.write(&room, "left");
-    setup
-        .sandbox
-        .cmd("projects get")
-        .any_stdout()
-        .any_stderr()
-        .run();
-    assert!(!setup.sandbox.exists(&room));
-}
-
-/// What a process leaves that is killed after the answer came and before the store is written.
-fn leave_answer(setup: &Setup) {
-    let mut login = setup.stored()["oidc"].clone();
-    login["access_token"] = json!("access-2");
-    login["refresh_token"] = json!("refresh-2");
-    login["access_token_expires"] = json!(9_999_999_999_u64);
-    let kept = json!({"spent": "refresh-1", "login": login}).to_string();
-    let path = setup.sandbox.home().join(SPOOL);
-    setup
-        .sandbox
-        .write(path, [kept.as_bytes(), &[7; 99]].concat());
-}
-
-#[test]
-fn an_answer_left_by_a_kill_is_taken_over() {
-    let setup = signed_in(true);
-    leave_answer(&setup);
-    let asked = setup.provider.server().requests().len();
-    setup
-        .sandbox
-        .cmd("projects get")
-        .any_stdout()
-        .stderr(REFUSED)
-        .run();
-    assert_eq!(bearers(&setup), [MINTED, "access-2"]);
-    assert_eq!(setup.provider.server().requests().len(), asked);
-    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
-    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
-
-    // Also where nothing is to be refreshed.
-    for has_ended in [true, false] {
-        let setup = signed_in(has_ended);
-        leave_answer(&setup);
-        setup
-            .sandbox
-            .cmd("auth logout ada@acme.example")
-            .any_stderr()
-            .run();
-        assert_eq!(setup.provider.script().revoked, ["refresh-2"]);
-        assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
-    }
-}
-
-#[test]
-fn a_store_that_breaks_meanwhile_does_not_lose_the_answer() {
+fn refreshed_tokens_are_lost_only_if_the_store_cannot_be_written() {
     let setup = signed_in(true);
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
     let before = setup.provider.server().requests().len();
     let run = setup.sandbox.cmd("projects get").code(1);
     let running = run
-        .stderr_has("hint: the login's new tokens are kept")
+        .stderr_has(
+            "hint: the login's new tokens are lost; when this is fixed, log in again: `llamactl auth login`\n",
+        )
         .spawn();
     setup.provider.server().wait_for_requests(before + 2);
     let path = setup.sandbox.home().join(".config/llamactl/profiles.json");
-    let store = setup.store();
     setup.sandbox.write(&path, "broken");
     gate.open();
     running.wait();
-    setup.sandbox.write(&path, store);
-    setup
-        .sandbox
-        .cmd("projects get")
-        .any_stdout()
-        .stderr(REFUSED)
-        .run();
-    assert_eq!(setup.provider.script().refreshes, 1);
-    assert_eq!(bearers(&setup).last().unwrap(), "access-2");
+    assert_eq!(setup.store(), "broken");
+    assert_no_temporary_files(&setup);
 }
 
 #[test]
-fn a_signal_does_not_come_between_answer_and_store() {
+fn store_lock_is_waited_for_with_new_tokens() {
     let setup = signed_in(true);
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
     let before = setup.provider.server().requests().len();
-    let run = setup
-        .sandbox
-        .cmd("projects get")
-        .signal(Signal::INT)
-        .any_stderr();
+    let run = setup.sandbox.cmd("projects get").any_stdout();
+    let running = run.stderr(REFUSED).spawn();
+    setup.provider.server().wait_for_requests(before + 2);
+    let lock = hold_lock(&setup, "profiles.json.lock");
+    gate.open();
+    // Longer than the ten seconds that other commands wait for it.
+    std::thread::sleep(Duration::from_secs(12));
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-1");
+    drop(lock);
+    running.wait();
+    assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
+    assert_eq!(bearers(&setup), [MINTED, "access-2"]);
+    assert_no_temporary_files(&setup);
+}
+
+fn assert_no_temporary_files(setup: &Setup) {
+    let files = setup.sandbox.home_tree();
+    assert!(!files.iter().any(|file| file.contains(".tmp")), "{files:?}");
+}
+
+#[test]
+fn signal_during_refresh_waits_until_the_tokens_are_stored() {
+    let setup = signed_in(true);
+    let gate = Gate::default();
+    setup.provider.script().gate = Some(gate.clone());
+    let before = setup.provider.server().requests().len();
+    let run = setup.sandbox.cmd("projects get").code(130).any_stderr();
     let mut running = run.spawn();
     setup.provider.server().wait_for_requests(before + 2);
     running.signal(Signal::INT);
@@ -391,7 +329,7 @@ fn a_signal_does_not_come_between_answer_and_store() {
     assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-2");
 }
 
-/// Measures how often `kill -9` loses a login. Not a test: no number would be right on every machine.
+/// Measures how often `kill -9` loses a login. Not a test: the number depends on the machine.
 #[test]
 #[ignore = "a measurement; run it with --ignored --nocapture"]
 fn measure_kills_between_answer_and_write() {
@@ -407,7 +345,7 @@ fn measure_kills_between_answer_and_write() {
     };
     let (mut before, mut lost, mut saved) = (0, Vec::new(), 0);
     for round in 0..ROUNDS {
-        let_it_end(&setup);
+        expire_access_token(&setup);
         accept_next();
         let refreshed = setup.provider.script().refreshes;
         let asked = setup.provider.server().requests().len();
@@ -439,14 +377,14 @@ fn measure_kills_between_answer_and_write() {
     lost.sort_unstable();
     let latest = lost.last();
     println!(
-        "{ROUNDS} kills, 0 to 5 ms after the request came in: {before} without consequence, {saved} saved, {} lost, \
+        "{ROUNDS} kills, 0 to 5 ms after the request came in: {before} before the request was sent, {saved} saved, {} lost, \
         the last of them {latest:?} µs after the request",
         lost.len()
     );
 }
 
 #[test]
-fn a_login_without_a_key() {
+fn login_without_a_key_uses_the_access_token() {
     let setup = signed_in(true);
     let path = ".config/llamactl/profiles.json";
     let store = setup.store().replace(&format!("\"{MINTED}\""), "null");
@@ -456,7 +394,7 @@ fn a_login_without_a_key() {
 }
 
 #[test]
-fn me() {
+fn me_prints_verified_claims_and_refreshes_an_expired_token() {
     let setup = setup();
     setup.log_in();
     let output = setup.sandbox.cmd("auth me").any_stdout().run();
@@ -475,7 +413,7 @@ fn me() {
         .sandbox
         .cmd("auth me")
         .code(1)
-        .stderr_has("error: the login provider's id token ")
+        .stderr_has("error: the identity provider's ID token ")
         .run();
 
     store["environments"][0]["profiles"][0]["oidc"]["id_token"] = json!(null);
@@ -486,7 +424,7 @@ fn me() {
     assert!(output.stdout.contains("A\\u009b\\n"), "{}", output.stdout);
     assert_eq!(setup.provider.script().refreshes, 1);
 
-    // A refresh need not bring an id token.
+    // A refresh need not bring an ID token.
     let unsaid = r#"{"access_token":"access-3","token_type":"Bearer","expires_in":3600}"#;
     setup.provider.script().refresh = Some(Reply::json(200, unsaid));
     setup.sandbox.write(&path, store.to_string());
@@ -495,7 +433,7 @@ fn me() {
         .cmd("auth me")
         .code(4)
         .stderr(
-            "error: the id token of the profile 'ada@acme.example' has expired, and its provider gives no new one\n\
+            "error: the ID token of the profile 'ada@acme.example' has expired, and its provider sent no new one\n\
             hint: log in again: `llamactl auth login`\n",
         )
         .run();
@@ -508,7 +446,7 @@ fn me() {
         .sandbox
         .cmd("auth me")
         .code(1)
-        .stderr_has("id token is of another user")
+        .stderr_has("ID token was issued for another user\n")
         .run();
 
     setup
@@ -521,7 +459,7 @@ fn me() {
         .sandbox
         .cmd("auth me")
         .code(1)
-        .stderr_has("error: the profile 'key' was not made by `llamactl auth login`\n")
+        .stderr_has("error: the profile 'key' was not created by `llamactl auth login`\n")
         .run();
 }
 
@@ -534,21 +472,22 @@ fn change(setup: &Setup, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_login_that_can_not_be_refreshed() {
+fn login_without_refresh_token_or_valid_provider_url_has_ended() {
     for (field, value, code, said) in [
         (
             "refresh_token",
             Value::Null,
             4,
-            "error: the login of the profile 'ada@acme.example' has ended\n\
+            "error: the login of the profile 'ada@acme.example' has expired\n\
             hint: log in again: `llamactl auth login`\n",
         ),
         (
             "discovery_url",
             json!("http://id.example/.well-known/openid-configuration"),
             3,
-            "error: the login provider's metadata can't be used: its address is not https\n\
-            hint: tell the people who run it, or sign in with an API key: `llamactl auth token`\n",
+            "error: the identity provider's metadata at 'http://id.example/.well-known/openid-configuration' \
+            cannot be used: this URL is not https\n\
+            hint: tell the provider's administrator, or sign in with an API key: `llamactl auth token`\n",
         ),
     ] {
         let setup = signed_in(true);
@@ -567,7 +506,7 @@ const GONE: &str = "error: the profile 'ada@acme.example' was changed or deleted
     hint: `llamactl auth get` lists the profiles\n";
 
 #[test]
-fn a_profile_that_is_deleted_during_a_refresh_stays_deleted() {
+fn profile_deleted_during_a_refresh_stays_deleted() {
     let setup = signed_in(true);
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
@@ -579,19 +518,19 @@ fn a_profile_that_is_deleted_during_a_refresh_stays_deleted() {
     gate.open();
     running.wait();
     assert_eq!(setup.profiles(), json!([]));
-    assert!(!setup.sandbox.exists(setup.sandbox.home().join(SPOOL)));
+    assert_no_temporary_files(&setup);
 }
 
-/// The lock that a process holds which refreshes a login.
-pub fn hold_lock(setup: &Setup) -> File {
-    let path = setup.sandbox.home().join(format!("{SPOOL}.lock"));
+/// Holds a lock in the configuration directory, as another process would.
+fn hold_lock(setup: &Setup, name: &str) -> File {
+    let path = setup.sandbox.home().join(".config/llamactl").join(name);
     let lock = File::create(path).expect("the lock's file");
     flock(&lock, FlockOperation::LockExclusive).expect("the lock");
     lock
 }
 
 #[test]
-fn a_profile_that_is_deleted_before_a_refresh_is_not_refreshed() {
+fn profile_deleted_while_waiting_for_the_refresh_lock_is_not_refreshed() {
     for which in [
         json!([]),
         json!([{"name": "ada@acme.example", "project_id": "p"}]),
@@ -599,10 +538,10 @@ fn a_profile_that_is_deleted_before_a_refresh_is_not_refreshed() {
             "client_id": "llamactl-cli", "discovery_url": "x", "access_token": "t"}}]),
     ] {
         let setup = signed_in(true);
-        let lock = hold_lock(&setup);
+        let lock = hold_lock(&setup, "profiles.json.refresh.lock");
         let run = setup.sandbox.cmd("projects get").code(1);
         let running = run.stderr(&format!("{REFUSED}{GONE}")).spawn();
-        // It has read the store by then.
+        // By then it has read the store.
         running.wait_for_stderr(REFUSED.split(" is refused").next().unwrap());
         change(&setup, |profiles| *profiles = which.clone());
         drop(lock);

@@ -1,12 +1,12 @@
-//! Renders help pages from the table of commands.
+//! The table → help pages, as text. Std only.
 
 use std::fmt::Write as _;
 
-use super::spec::{self, Arg, Command, Node, Opt, Value};
+use super::spec::{self, Arg, Command, Node, Opt};
 
 const WIDTH: usize = 80;
 
-/// The help page of the last command in `path`.
+/// The help page of the last row of `path`.
 pub fn page(path: &[&Command]) -> String {
     let Some(here) = path.last() else {
         return String::new();
@@ -59,21 +59,19 @@ pub fn page(path: &[&Command]) -> String {
         let words: Vec<&str> = path.iter().map(|command| command.name).collect();
         let _ = writeln!(
             out,
-            "\nHelp for a command: `{} COMMAND --help`",
+            "\nMore about one: `{} COMMAND --help`",
             words.join(" ")
         );
     }
     out
 }
 
-/// The usage line of the last command in `path`, without "Usage:".
+/// The usage line of the last row of `path`, without "Usage:".
 pub fn usage(path: &[&Command]) -> String {
     let mut out: String = path.iter().map(|c| c.name).collect::<Vec<_>>().join(" ");
     match path.last().map(|here| &here.node) {
         Some(Node::Leaf { args, options, .. }) => {
-            let (command, args): (Vec<&Arg>, Vec<&Arg>) =
-                args.iter().partition(|arg| arg.value == Value::Command);
-            for arg in args {
+            for arg in *args {
                 let _ = write!(out, " {}", argument(arg));
             }
             for opt in *options {
@@ -88,10 +86,6 @@ pub fn usage(path: &[&Command]) -> String {
                         let _ = write!(out, " [--{}]", opt.long);
                     }
                 }
-            }
-            // Everything after CMD belongs to CMD, so the options must come first.
-            for arg in command {
-                let _ = write!(out, " -- {}", arg.name);
             }
         }
         _ => out.push_str(" COMMAND"),
@@ -127,7 +121,7 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = (String
     }
 }
 
-/// Wraps a paragraph at `width` characters.
+/// Breaks a paragraph into lines of at most `width` characters.
 fn fill(out: &mut String, paragraph: &str, width: usize) {
     let mut column = 0;
     for word in paragraph.split_whitespace() {

@@ -18,6 +18,7 @@ mod completion;
 mod config;
 mod deployments;
 mod environments;
+mod log_out;
 mod organizations;
 mod projects;
 mod select;

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
@@ -20,6 +20,39 @@ pub type Unsynced = Option<io::Error>;
 /// attributes go over to the new one; without, the file is 0600 and ours.
 pub fn replace(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Unsynced> {
     Staged::new(path, &[bytes], keep)?.commit()
+}
+
+/// A temporary file beside its target, with disk space for new content.
+#[derive(Debug)]
+pub struct Reserved {
+    temp: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Reserved {
+    /// Creates the file and takes disk space for `size` bytes.
+    pub fn create(path: &Path, size: usize) -> io::Result<Reserved> {
+        let mut temp = create(path)?;
+        // Not zeros, for which a file system may take no space.
+        temp.write_all(&vec![b' '; size])?;
+        temp.as_file().sync_all()?;
+        let path = path.to_path_buf();
+        Ok(Reserved { temp, path })
+    }
+
+    /// Writes and syncs the new content.
+    pub fn write(mut self, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Staged> {
+        let file = self.temp.as_file_mut();
+        file.rewind()?;
+        file.write_all(bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        if let Some(meta) = keep {
+            platform::copy_metadata(file, &self.path, meta)?;
+        }
+        file.sync_all()?;
+        let (temp, path) = (self.temp, self.path);
+        Ok(Staged { temp, path })
+    }
 }
 
 /// A file written and synced, which only has to take its place.

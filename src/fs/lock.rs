@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a process waits for another one.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Held until it is dropped, or until the process ends in whatever way.
 #[derive(Debug)]
@@ -26,7 +26,12 @@ impl Lock {
 /// # Errors
 /// [`io::ErrorKind::TimedOut`], where another process holds it for ten seconds; whatever keeps the file from being opened.
 pub fn take(path: &Path) -> io::Result<Lock> {
-    let end = Instant::now() + PATIENCE;
+    take_within(path, PATIENCE)
+}
+
+/// Takes the lock as [`take`] does, and waits for it until `limit`.
+pub fn take_within(path: &Path, limit: Duration) -> io::Result<Lock> {
+    let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
     loop {
         match platform::try_take(path)? {

@@ -1,9 +1,10 @@
-//! Id tokens: who logged in, on the provider's word (OpenID Connect Core §2 and §3.1.3.7, RFC 7515, RFC 7517, RFC 7518).
+//! ID tokens: verify the signature and the claims (OpenID Connect Core §2 and §3.1.3.7, RFC 7515, RFC 7517, RFC 7518).
 //!
-//! The signature is checked before anything else of the content is believed. Which algorithm is right follows from the
-//! provider's key, never from the token alone; `none` and the symmetric ones are not spoken at all.
+//! The signature is verified before any claim is used. The algorithm must fit the provider's key, not only the token's
+//! header. `none` and symmetric algorithms are not supported.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,27 +16,28 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::discovery::{LONGEST, Provider};
-use super::unusable;
-use crate::error::{Error, Result};
-use crate::http::{Body, Http, Method, Request};
+use super::ProviderError;
+use super::discovery::{MAX_DOCUMENT, Provider};
+use super::token::get;
+use crate::error::Error;
+use crate::http::Http;
 use crate::sanitize::sanitize;
 
-/// How far two clocks may be apart, in seconds.
+/// How much the provider's clock and ours may differ, in seconds.
 const LEEWAY: f64 = 60.0;
 /// The longest token, in bytes.
-const LONGEST_TOKEN: usize = 64 * 1024;
-/// How many keys of a provider are looked at.
-const MOST_KEYS: usize = 100;
+const MAX_TOKEN: usize = 64 * 1024;
+/// How many keys of a provider are considered.
+const MAX_KEYS: usize = 100;
 
-/// The provider's public keys (a JWK set).
+/// The provider's public keys (JWK set, RFC 7517 §5).
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct KeySet(Vec<Key>);
 
 #[derive(Clone, Debug)]
 struct Key {
     id: Option<String>,
-    /// The only algorithm that it may be used with.
+    /// The only algorithm that the key may be used with, if the provider restricts it.
     alg: Option<String>,
     material: Material,
 }
@@ -47,92 +49,97 @@ enum Material {
     Ed25519(Vec<u8>),
 }
 
-/// Who a token was made for, by whom, and when it is looked at.
+/// What an ID token must have been issued for.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// The provider's name.
     pub issuer: &'a str,
-    /// Our client id there.
     pub client_id: &'a str,
     /// Seconds since 1970.
     pub now: u64,
 }
 
-/// What the token says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// The user at the provider (`sub`).
+    /// The user's identifier at the provider (`sub`).
     pub subject: String,
-    /// The user's address.
     pub email: Option<String>,
-    /// What the user likes to be called.
     pub preferred_username: Option<String>,
-    /// All of it.
     pub all: Map<String, Value>,
 }
 
-/// Why a token is not believed.
+/// Why an ID token was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdTokenError {
-    /// No key that is known signed it; newer keys may.
+    /// Signed with a key that is not in the key set. The provider may have a new one.
     UnknownKey,
-    /// It was good once.
     Expired,
+    /// Dated in the future, by so many seconds.
+    NotYetValid(u64),
     /// Anything else, as the end of a sentence.
-    Other(&'static str),
+    Invalid(&'static str),
 }
 
-impl IdTokenError {
-    /// As the end of a sentence.
-    pub fn words(self) -> &'static str {
+impl fmt::Display for IdTokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            IdTokenError::UnknownKey => "is signed with a key that the provider does not have",
-            IdTokenError::Expired => "has expired",
-            IdTokenError::Other(words) => words,
+            IdTokenError::UnknownKey => {
+                f.write_str("is signed with a key that the provider does not publish")
+            }
+            IdTokenError::Expired => f.write_str("has expired"),
+            IdTokenError::NotYetValid(seconds) => {
+                write!(f, "is from the future: it is valid only in {seconds} s")
+            }
+            IdTokenError::Invalid(problem) => f.write_str(problem),
         }
     }
 }
 
-impl Keys {
-    /// Fetches a provider's keys.
-    ///
-    /// # Errors
-    /// What the request ends with.
-    pub fn fetch(http: &mut Http, provider: &Provider) -> Result<Keys> {
-        let response = http
-            .send(&Request {
-                method: Method::Get,
-                url: provider.jwks_uri.clone(),
-                bearer: None,
-                body: Body::Empty,
-            })
-            .map_err(|failure| failure.error)?;
-        match Keys::parse(&response.body) {
-            Some(keys) if response.status == 200 => Ok(keys),
-            _ => Err(unusable("the question for its keys", &response)),
-        }
+impl From<IdTokenError> for Error {
+    fn from(error: IdTokenError) -> Error {
+        Error::failed(format!("the identity provider's ID token {error}")).hint(match error {
+            IdTokenError::Expired | IdTokenError::NotYetValid(_) => {
+                "check this machine's clock, then log in again: `llamactl auth login`"
+            }
+            _ => "this login cannot be trusted; tell the control plane's administrator",
+        })
+    }
+}
+
+impl KeySet {
+    pub fn fetch(http: &mut Http, provider: &Provider) -> Result<KeySet, ProviderError> {
+        let response = get(http, &provider.jwks_uri)?;
+        let problem = match KeySet::parse(&response.body) {
+            Some(_) if provider.policy.check(&response.url).is_err() => {
+                "it was redirected to a URL that must not be used"
+            }
+            Some(keys) if response.status == 200 => return Ok(keys),
+            _ => "it is not a JWK set",
+        };
+        Err(provider.error("key set request", &response, Some(problem)))
     }
 
-    /// Reads a JWK set; keys of other kinds are left out. None where it is none.
-    pub fn parse(body: &[u8]) -> Option<Keys> {
+    /// Parses a JWK set. Keys that cannot verify an ID token are left out.
+    pub fn parse(body: &[u8]) -> Option<KeySet> {
         #[derive(Deserialize)]
-        struct Set<'a> {
+        struct JwkSet<'a> {
             #[serde(borrow)]
             keys: Vec<&'a RawValue>,
         }
-        // serde takes a list for an object, too.
-        if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
+        // serde would also accept an array for a struct.
+        if body.len() > MAX_DOCUMENT || !body.trim_ascii_start().starts_with(b"{") {
             return None;
         }
-        let set: Set = serde_json::from_slice(body).ok()?;
-        let keys = set.keys.iter().take(MOST_KEYS);
-        Some(Keys(keys.filter_map(|jwk| key(jwk.get())).collect()))
+        let set: JwkSet = serde_json::from_slice(body).ok()?;
+        let keys = set.keys.iter().take(MAX_KEYS);
+        Some(KeySet(
+            keys.filter_map(|jwk| parse_key(jwk.get())).collect(),
+        ))
     }
 }
 
-/// A key that signs (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2); none where it is of no use here.
-fn key(jwk: &str) -> Option<Key> {
-    // What a field of no use here holds is no matter.
+/// Parses a key for signatures (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2).
+fn parse_key(jwk: &str) -> Option<Key> {
+    // Members that are not used here may have any type.
     let jwk: BTreeMap<String, &RawValue> = serde_json::from_str(jwk).ok()?;
     let text = |name: &str| serde_json::from_str::<String>(jwk.get(name)?.get()).ok();
     let bytes = |name: &str| decode(&text(name)?);
@@ -146,8 +153,8 @@ fn key(jwk: &str) -> Option<Key> {
     }
     let material = match (text("kty")?.as_str(), text("crv").as_deref()) {
         ("RSA", _) => Material::Rsa {
-            n: number(&bytes("n")?),
-            e: number(&bytes("e")?),
+            n: strip_leading_zeros(&bytes("n")?),
+            e: strip_leading_zeros(&bytes("e")?),
         },
         ("EC", Some("P-256")) => {
             let (x, y) = (bytes("x")?, bytes("y")?);
@@ -167,25 +174,25 @@ fn key(jwk: &str) -> Option<Key> {
     })
 }
 
-/// ring wants numbers without leading zeros; RFC 7518 §2 does, too, but not everybody keeps to it.
-fn number(bytes: &[u8]) -> Vec<u8> {
+/// RFC 7518 §2 forbids leading zeros and ring rejects them, but some providers send them.
+fn strip_leading_zeros(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().skip_while(|b| *b == 0).collect()
 }
 
 impl Key {
-    /// Whether the key may be used with that algorithm.
-    fn fits(&self, alg: &str) -> bool {
-        let of_kind = matches!(
+    /// Whether the key may be used with an algorithm.
+    fn supports(&self, alg: &str) -> bool {
+        let is_of_type = matches!(
             (&self.material, alg),
             (Material::Rsa { .. }, "RS256" | "PS256")
                 | (Material::P256(_), "ES256")
-                | (Material::Ed25519(_), "EdDSA" | "Ed25519")
+                | (Material::Ed25519(_), "EdDSA")
         );
-        of_kind && self.alg.as_deref().is_none_or(|only| only == alg)
+        is_of_type && self.alg.as_deref().is_none_or(|only| only == alg)
     }
 
     fn verifies(&self, alg: &str, message: &[u8], signature: &[u8]) -> bool {
-        let checked = match &self.material {
+        let verified = match &self.material {
             Material::Rsa { n, e } => {
                 let parameters = match alg {
                     "PS256" => &RSA_PSS_2048_8192_SHA256,
@@ -200,76 +207,52 @@ impl Key {
                 UnparsedPublicKey::new(&ED25519, point).verify(message, signature)
             }
         };
-        checked.is_ok()
+        verified.is_ok()
     }
 }
 
-/// Checks a token against the provider's keys, which are fetched once more where they do not know it.
-///
-/// # Errors
-/// What fetching the keys ends with.
-pub fn check(
+/// Verifies an ID token. If no key of `known_keys` fits, the provider's keys are fetched once.
+pub fn verify_with_current_keys(
     http: &mut Http,
     provider: &Provider,
-    keys: &mut Option<Keys>,
+    known_keys: Option<&KeySet>,
     token: &str,
     expected: &Expected,
-) -> Result<std::result::Result<Claims, IdTokenError>> {
-    if let Some(known) = keys {
-        let verified = verify(token, known, expected);
+) -> Result<Result<Claims, IdTokenError>, ProviderError> {
+    if let Some(keys) = known_keys {
+        let verified = verify(token, keys, expected);
         if verified != Err(IdTokenError::UnknownKey) {
             return Ok(verified);
         }
     }
-    let newest = keys.insert(Keys::fetch(http, provider)?);
-    Ok(verify(token, newest, expected))
+    let keys = KeySet::fetch(http, provider)?;
+    Ok(verify(token, &keys, expected))
 }
 
-/// That a token is not believed.
-pub fn disbelieved(flaw: IdTokenError) -> Error {
-    let error = Error::failed(format!("the login provider's id token {}", flaw.words()));
-    error.hint(match flaw {
-        IdTokenError::Expired | IdTokenError::Other("is from the future") => {
-            "is the clock of this machine right? start again with `llamactl auth login`"
-        }
-        _ => "this login can't be trusted; tell the people who run the server",
-    })
-}
-
-/// Checks a token: signature, issuer, audience, times.
-///
-/// # Errors
-/// The first flaw that is found.
-pub fn verify(
-    token: &str,
-    keys: &Keys,
-    expected: &Expected,
-) -> std::result::Result<Claims, IdTokenError> {
-    const GARBLED: IdTokenError = IdTokenError::Other("has not the form of one");
+/// Verifies an ID token's signature, issuer, audience and times.
+pub fn verify(token: &str, keys: &KeySet, expected: &Expected) -> Result<Claims, IdTokenError> {
+    const MALFORMED: IdTokenError = IdTokenError::Invalid("is malformed");
     #[derive(Deserialize)]
     struct Header {
         alg: String,
         kid: Option<String>,
         crit: Option<Value>,
     }
-    if token.len() > LONGEST_TOKEN {
-        return Err(IdTokenError::Other("is too long"));
+    if token.len() > MAX_TOKEN {
+        return Err(IdTokenError::Invalid("is too long"));
     }
-    let (message, signature) = token.rsplit_once('.').ok_or(GARBLED)?;
-    let (header, claims) = message.split_once('.').ok_or(GARBLED)?;
-    let header = decode(header).ok_or(GARBLED)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| GARBLED)?;
+    let (message, signature) = token.rsplit_once('.').ok_or(MALFORMED)?;
+    let (header, claims) = message.split_once('.').ok_or(MALFORMED)?;
+    let header = decode(header).ok_or(MALFORMED)?;
+    let header: Header = serde_json::from_slice(&header).map_err(|_| MALFORMED)?;
     if header.crit.is_some() {
-        return Err(IdTokenError::Other(
-            "demands an extension that is not known",
+        return Err(IdTokenError::Invalid(
+            "requires an unsupported extension (crit)",
         ));
     }
-    if !matches!(
-        header.alg.as_str(),
-        "RS256" | "PS256" | "ES256" | "EdDSA" | "Ed25519"
-    ) {
-        return Err(IdTokenError::Other(
-            "is not signed in a way that can be trusted",
+    if !matches!(header.alg.as_str(), "RS256" | "PS256" | "ES256" | "EdDSA") {
+        return Err(IdTokenError::Invalid(
+            "is signed with an unsupported algorithm",
         ));
     }
     let named: Vec<&Key> = keys
@@ -280,67 +263,71 @@ pub fn verify(
     if named.is_empty() {
         return Err(IdTokenError::UnknownKey);
     }
-    let mut fitting = named.iter().filter(|key| key.fits(&header.alg)).peekable();
-    if fitting.peek().is_none() {
-        return Err(IdTokenError::Other(
-            "is signed in another way than its key is for",
+    let mut candidates = named
+        .iter()
+        .filter(|key| key.supports(&header.alg))
+        .peekable();
+    if candidates.peek().is_none() {
+        return Err(IdTokenError::Invalid(
+            "is signed with an algorithm that does not fit its key",
         ));
     }
-    let signature = decode(signature).ok_or(GARBLED)?;
-    if !fitting.any(|key| key.verifies(&header.alg, message.as_bytes(), &signature)) {
-        // Without a name in it, a newer key may be the right one.
+    let signature = decode(signature).ok_or(MALFORMED)?;
+    if !candidates.any(|key| key.verifies(&header.alg, message.as_bytes(), &signature)) {
+        // A token without a key ID may be signed with a new key.
         return Err(match header.kid {
-            Some(_) => IdTokenError::Other("has a signature that does not hold"),
+            Some(_) => IdTokenError::Invalid("has an invalid signature"),
             None => IdTokenError::UnknownKey,
         });
     }
-    let claims = decode(claims).ok_or(GARBLED)?;
-    let claims: Map<String, Value> = serde_json::from_slice(&claims).map_err(|_| GARBLED)?;
-    believe(claims, expected)
+    let claims = decode(claims).ok_or(MALFORMED)?;
+    let claims: Map<String, Value> = serde_json::from_slice(&claims).map_err(|_| MALFORMED)?;
+    validate_claims(claims, expected)
 }
 
 /// OpenID Connect Core §3.1.3.7, from step 2 on.
-fn believe(
+fn validate_claims(
     claims: Map<String, Value>,
     expected: &Expected,
-) -> std::result::Result<Claims, IdTokenError> {
+) -> Result<Claims, IdTokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(expected.issuer) {
-        return Err(IdTokenError::Other("is of another issuer"));
+        return Err(IdTokenError::Invalid("was issued by another issuer"));
     }
     let audience: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let authorized = claims.get("azp");
     let is_for_us = audience.contains(&expected.client_id)
-        && match authorized {
+        && match claims.get("azp") {
             None => audience.len() == 1,
-            Some(party) => party == expected.client_id,
+            Some(authorized_party) => authorized_party == expected.client_id,
         };
     if !is_for_us {
-        return Err(IdTokenError::Other("is for another program"));
+        return Err(IdTokenError::Invalid("was issued for another client"));
     }
     #[allow(clippy::cast_precision_loss)]
     let now = expected.now as f64;
     let time = |name: &str| claims.get(name).map(Value::as_f64);
     match time("exp") {
-        Some(Some(end)) if now < end + LEEWAY => {}
+        Some(Some(expiry)) if now < expiry + LEEWAY => {}
         Some(Some(_)) => return Err(IdTokenError::Expired),
-        _ => return Err(IdTokenError::Other("does not say when it ends")),
+        _ => return Err(IdTokenError::Invalid("has no expiry")),
     }
     for name in ["nbf", "iat"] {
         match time(name) {
             None => {}
-            Some(Some(begin)) if begin <= now + LEEWAY => {}
-            Some(_) => return Err(IdTokenError::Other("is from the future")),
+            Some(Some(start)) if start <= now + LEEWAY => {}
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            Some(Some(start)) => return Err(IdTokenError::NotYetValid((start - now) as u64)),
+            Some(None) => return Err(IdTokenError::Invalid("has an invalid date (nbf or iat)")),
         }
     }
     let subject =
         text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255 && sanitize(sub) == *sub);
     let Some(subject) = subject.map(str::to_string) else {
-        return Err(IdTokenError::Other("does not say whose it is"));
+        return Err(IdTokenError::Invalid("has no valid subject"));
     };
     let email = text("email").map(str::to_string);
     let preferred_username = text("preferred_username").map(str::to_string);

@@ -15,10 +15,10 @@ const EXPECTED: Expected = Expected {
     client_id: "llamactl",
     now: NOW,
 };
-/// A throw-away key that only these tests know.
+/// A throw-away key for these tests only.
 const RSA: &[u8] = include_bytes!("../../fixtures/http/test-signing-key.rsa.der");
 
-/// The keys of a provider, and those of somebody else.
+/// The private keys of a provider.
 struct Signers {
     rsa: RsaKeyPair,
     ec: EcdsaKeyPair,
@@ -56,8 +56,8 @@ impl Signers {
         ]})
     }
 
-    fn keys(&self) -> Keys {
-        Keys::parse(self.jwks().to_string().as_bytes()).unwrap()
+    fn keys(&self) -> KeySet {
+        KeySet::parse(self.jwks().to_string().as_bytes()).unwrap()
     }
 
     fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
@@ -73,12 +73,12 @@ impl Signers {
             "RS256" => rsa(&RSA_PKCS1_SHA256),
             "PS256" => rsa(&RSA_PSS_SHA256),
             "ES256" => self.ec.sign(&random, message).unwrap().as_ref().to_vec(),
-            "EdDSA" | "Ed25519" => self.ed.sign(message).as_ref().to_vec(),
+            "EdDSA" => self.ed.sign(message).as_ref().to_vec(),
             _ => Vec::new(),
         }
     }
 
-    /// A token whose header says `header`, truly signed with `alg`.
+    /// A token with this header, signed with `alg` whatever the header names.
     fn token(&self, alg: &str, header: &Value, claims: &Value) -> String {
         let message = format!(
             "{}.{}",
@@ -95,8 +95,8 @@ fn claims() -> Value {
         "email": "ada@example.com"})
 }
 
-/// The claims with one of them changed, or (null) left out.
-fn but(name: &str, value: Value) -> Value {
+/// The claims with one of them changed, or left out (null).
+fn with_claim(name: &str, value: Value) -> Value {
     let mut claims = claims();
     match value {
         Value::Null => claims.as_object_mut().unwrap().remove(name),
@@ -110,13 +110,13 @@ fn es256(signers: &Signers, claims: &Value) -> std::result::Result<Claims, IdTok
     verify(&token, &signers.keys(), &EXPECTED)
 }
 
-fn es256_with(signers: &Signers, keys: &Keys) -> std::result::Result<Claims, IdTokenError> {
+fn es256_with(signers: &Signers, keys: &KeySet) -> std::result::Result<Claims, IdTokenError> {
     let token = signers.token("ES256", &json!({"alg": "ES256", "kid": "ec"}), &claims());
     verify(&token, keys, &EXPECTED)
 }
 
 #[test]
-fn every_algorithm() {
+fn supported_algorithms_are_verified() {
     let signers = Signers::new();
     for (alg, kid) in [
         ("RS256", "rsa"),
@@ -135,13 +135,13 @@ fn every_algorithm() {
 }
 
 #[test]
-fn another_key_or_another_text() {
-    let (signers, stranger) = (Signers::new(), Signers::new());
+fn forged_changed_and_malformed_tokens_are_rejected() {
+    let (signers, others) = (Signers::new(), Signers::new());
     let header = json!({"alg": "ES256", "kid": "ec"});
-    let bad = Err(IdTokenError::Other("has a signature that does not hold"));
-    let token = stranger.token("ES256", &header, &claims());
+    let bad = Err(IdTokenError::Invalid("has an invalid signature"));
+    let token = others.token("ES256", &header, &claims());
     assert_eq!(verify(&token, &signers.keys(), &EXPECTED), bad);
-    let unnamed = stranger.token("ES256", &json!({"alg": "ES256"}), &claims());
+    let unnamed = others.token("ES256", &json!({"alg": "ES256"}), &claims());
     assert_eq!(
         verify(&unnamed, &signers.keys(), &EXPECTED),
         Err(IdTokenError::UnknownKey)
@@ -153,13 +153,13 @@ fn another_key_or_another_text() {
     );
     let good = signers.token("ES256", &header, &claims());
     let parts: Vec<&str> = good.split('.').collect();
-    let other = encode(but("sub", json!("eve")).to_string());
+    let other = encode(with_claim("sub", json!("eve")).to_string());
     let changed = format!("{}.{other}.{}", parts[0], parts[2]);
     assert_eq!(verify(&changed, &signers.keys(), &EXPECTED), bad);
     let signature = decode(parts[2]).unwrap();
     let short = format!("{}.{}.{}", parts[0], parts[1], encode(&signature[1..]));
     assert_eq!(verify(&short, &signers.keys(), &EXPECTED), bad);
-    for garbled in [
+    for malformed in [
         "",
         ".",
         "..",
@@ -170,34 +170,34 @@ fn another_key_or_another_text() {
         &format!("{good}!"),
         &format!("{}..{}", parts[0], parts[2]),
     ] {
-        let flaw = verify(garbled, &signers.keys(), &EXPECTED).unwrap_err();
+        let error = verify(malformed, &signers.keys(), &EXPECTED).unwrap_err();
         assert!(
-            matches!(flaw, IdTokenError::Other(_)),
-            "{garbled}: {flaw:?}"
+            matches!(error, IdTokenError::Invalid(_)),
+            "{malformed}: {error:?}"
         );
     }
-    // As long as may be: what is wrong with it is its signature, or its length.
-    let longest = format!("{good}{}", "A".repeat(LONGEST_TOKEN - good.len()));
+    // At the limit the signature is what is wrong, above it the length.
+    let longest = format!("{good}{}", "A".repeat(MAX_TOKEN - good.len()));
     assert_eq!(verify(&longest, &signers.keys(), &EXPECTED), bad);
     assert_eq!(
         verify(&(longest + "A"), &signers.keys(), &EXPECTED),
-        Err(IdTokenError::Other("is too long"))
+        Err(IdTokenError::Invalid("is too long"))
     );
-    let much = but("more", json!("x".repeat(30_000)));
+    let much = with_claim("more", json!("x".repeat(30_000)));
     assert!(es256(&signers, &much).is_ok());
 }
 
 #[test]
-fn algorithms_that_do_not_fit() {
+fn algorithm_must_be_supported_and_fit_the_key() {
     let signers = Signers::new();
     let keys = signers.keys();
-    let refused = IdTokenError::Other("is not signed in a way that can be trusted");
+    let unsupported = IdTokenError::Invalid("is signed with an unsupported algorithm");
     for alg in [
-        "none", "None", "HS256", "HS512", "RS384", "ES384", "", "rs256",
+        "none", "None", "HS256", "HS512", "RS384", "ES384", "Ed25519", "", "rs256",
     ] {
         for kid in ["rsa", "hmac", "ec"] {
             let token = signers.token(alg, &json!({"alg": alg, "kid": kid}), &claims());
-            assert_eq!(verify(&token, &keys, &EXPECTED), Err(refused), "{alg}");
+            assert_eq!(verify(&token, &keys, &EXPECTED), Err(unsupported), "{alg}");
         }
     }
     // HMAC with the public key as the secret: the classic confusion.
@@ -211,18 +211,21 @@ fn algorithms_that_do_not_fit() {
     let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &modulus);
     let tag = ring::hmac::sign(&secret, message.as_bytes());
     let forged = format!("{message}.{}", encode(tag));
-    assert_eq!(verify(&forged, &keys, &EXPECTED), Err(refused));
+    assert_eq!(verify(&forged, &keys, &EXPECTED), Err(unsupported));
 
-    let misfit = IdTokenError::Other("is signed in another way than its key is for");
+    let mismatch = IdTokenError::Invalid("is signed with an algorithm that does not fit its key");
     for (alg, kid) in [
         ("ES256", "rsa"),
         ("RS256", "ec"),
         ("EdDSA", "rsa"),
         ("RS256", "ed"),
-        ("Ed25519", "ed"),
     ] {
         let token = signers.token(alg, &json!({"alg": alg, "kid": kid}), &claims());
-        assert_eq!(verify(&token, &keys, &EXPECTED), Err(misfit), "{alg} {kid}");
+        assert_eq!(
+            verify(&token, &keys, &EXPECTED),
+            Err(mismatch),
+            "{alg} {kid}"
+        );
     }
     let crit = json!({"alg": "ES256", "kid": "ec", "crit": ["exp"]});
     let token = signers.token("ES256", &crit, &claims());
@@ -230,7 +233,7 @@ fn algorithms_that_do_not_fit() {
 }
 
 #[test]
-fn keys_for_other_uses() {
+fn keys_that_cannot_verify_are_left_out() {
     let signers = Signers::new();
     let token = signers.token("RS256", &json!({"alg": "RS256", "kid": "rsa"}), &claims());
     for (name, value) in [
@@ -241,7 +244,7 @@ fn keys_for_other_uses() {
     ] {
         let mut jwks = signers.jwks();
         jwks["keys"][0][name] = value;
-        let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
+        let keys = KeySet::parse(jwks.to_string().as_bytes()).unwrap();
         assert_eq!(
             verify(&token, &keys, &EXPECTED),
             Err(IdTokenError::UnknownKey),
@@ -250,16 +253,16 @@ fn keys_for_other_uses() {
     }
     let mut jwks = signers.jwks();
     jwks["keys"][0]["alg"] = json!("PS256");
-    let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
+    let keys = KeySet::parse(jwks.to_string().as_bytes()).unwrap();
     assert!(matches!(
         verify(&token, &keys, &EXPECTED),
-        Err(IdTokenError::Other(_))
+        Err(IdTokenError::Invalid(_))
     ));
     // A leading zero, as some providers have it.
     let mut jwks = signers.jwks();
     let modulus = decode(jwks["keys"][0]["n"].as_str().unwrap()).unwrap();
     jwks["keys"][0]["n"] = json!(encode([&[0][..], &modulus].concat()));
-    let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
+    let keys = KeySet::parse(jwks.to_string().as_bytes()).unwrap();
     assert!(verify(&token, &keys, &EXPECTED).is_ok());
     // A point of another curve's size.
     for coordinate in ["x", "y"] {
@@ -267,73 +270,74 @@ fn keys_for_other_uses() {
         let keys = jwks["keys"].as_array_mut().unwrap();
         keys.retain(|key| key["kty"] == "EC");
         keys[0][coordinate] = json!(encode([1; 31]));
-        let keys = Keys::parse(jwks.to_string().as_bytes()).unwrap();
+        let keys = KeySet::parse(jwks.to_string().as_bytes()).unwrap();
         assert_eq!(es256_with(&signers, &keys), Err(IdTokenError::UnknownKey));
     }
     for bad in ["", "{}", "[]", "[[]]", "{\"keys\":1}", "<html>"] {
-        assert!(Keys::parse(bad.as_bytes()).is_none(), "{bad}");
+        assert!(KeySet::parse(bad.as_bytes()).is_none(), "{bad}");
     }
     let set = signers.jwks().to_string();
-    let largest = set.clone() + &" ".repeat(LONGEST - set.len());
-    assert!(Keys::parse(largest.as_bytes()).is_some());
-    assert!(Keys::parse((largest + " ").as_bytes()).is_none());
+    let largest = set.clone() + &" ".repeat(MAX_DOCUMENT - set.len());
+    assert!(KeySet::parse(largest.as_bytes()).is_some());
+    assert!(KeySet::parse((largest + " ").as_bytes()).is_none());
 }
 
 #[test]
-fn only_so_many_keys_are_looked_at() {
+fn number_of_keys_is_limited() {
     let signers = Signers::new();
     let after = |others: usize| {
         let mut keys = vec![json!({"kty": "oct"}); others];
         keys.push(signers.jwks()["keys"][1].clone());
-        Keys::parse(json!({"keys": keys}).to_string().as_bytes()).unwrap()
+        KeySet::parse(json!({"keys": keys}).to_string().as_bytes()).unwrap()
     };
-    assert!(es256_with(&signers, &after(MOST_KEYS - 1)).is_ok());
+    assert!(es256_with(&signers, &after(MAX_KEYS - 1)).is_ok());
     assert_eq!(
-        es256_with(&signers, &after(MOST_KEYS)),
+        es256_with(&signers, &after(MAX_KEYS)),
         Err(IdTokenError::UnknownKey)
     );
 }
 
 #[test]
-fn how_it_is_said() {
-    let clock = "is the clock of this machine right? start again with `llamactl auth login`";
-    let trust = "this login can't be trusted; tell the people who run the server";
-    for (flaw, said, hint) in [
+fn id_token_errors_name_the_problem_and_the_clock() {
+    let clock = "check this machine's clock, then log in again: `llamactl auth login`";
+    let trust = "this login cannot be trusted; tell the control plane's administrator";
+    for (error, problem, hint) in [
         (
             IdTokenError::UnknownKey,
-            "is signed with a key that the provider does not have",
+            "is signed with a key that the provider does not publish",
             trust,
         ),
         (IdTokenError::Expired, "has expired", clock),
         (
-            IdTokenError::Other("is from the future"),
-            "is from the future",
+            IdTokenError::NotYetValid(90),
+            "is from the future: it is valid only in 90 s",
             clock,
         ),
-        (IdTokenError::Other("is odd"), "is odd", trust),
+        (IdTokenError::Invalid("is odd"), "is odd", trust),
     ] {
         assert_eq!(
-            disbelieved(flaw).to_string(),
-            format!("error: the login provider's id token {said}\nhint: {hint}")
+            Error::from(error).to_string(),
+            format!("error: the identity provider's ID token {problem}\nhint: {hint}")
         );
     }
 }
 
 #[test]
-fn whose_and_when() {
+fn issuer_audience_times_and_subject_are_validated() {
     let signers = Signers::new();
-    let issuer = IdTokenError::Other("is of another issuer");
-    let audience = IdTokenError::Other("is for another program");
-    let future = IdTokenError::Other("is from the future");
-    let endless = IdTokenError::Other("does not say when it ends");
-    let nobody = IdTokenError::Other("does not say whose it is");
-    for (name, value, flaw) in [
+    let issuer = IdTokenError::Invalid("was issued by another issuer");
+    let audience = IdTokenError::Invalid("was issued for another client");
+    let future = IdTokenError::NotYetValid;
+    let no_date = IdTokenError::Invalid("has an invalid date (nbf or iat)");
+    let no_expiry = IdTokenError::Invalid("has no expiry");
+    let no_subject = IdTokenError::Invalid("has no valid subject");
+    for (name, value, error) in [
         ("iss", json!("https://id.example/"), Some(issuer)),
         ("iss", json!(["https://id.example"]), Some(issuer)),
         ("iss", Value::Null, Some(issuer)),
         ("aud", json!("other"), Some(audience)),
         ("aud", json!(["llamactl"]), None),
-        // Several audiences, and no word for whom of them (Core §3.1.3.7, step 4).
+        // Several audiences without an authorized party (Core §3.1.3.7, step 4).
         ("aud", json!(["other", "llamactl"]), Some(audience)),
         ("aud", json!([]), Some(audience)),
         ("aud", json!({"llamactl": 1}), Some(audience)),
@@ -346,55 +350,55 @@ fn whose_and_when() {
         ("exp", json!(0), Some(IdTokenError::Expired)),
         ("exp", json!(-1.5), Some(IdTokenError::Expired)),
         ("exp", json!(1.9e9), None),
-        ("exp", json!("2099"), Some(endless)),
-        ("exp", Value::Null, Some(endless)),
+        ("exp", json!("2099"), Some(no_expiry)),
+        ("exp", Value::Null, Some(no_expiry)),
         ("nbf", json!(NOW + 60), None),
-        ("nbf", json!(NOW + 61), Some(future)),
-        ("iat", json!(NOW + 61), Some(future)),
-        ("iat", json!("now"), Some(future)),
+        ("nbf", json!(NOW + 61), Some(future(61))),
+        ("iat", json!(NOW + 3600), Some(future(3600))),
+        ("iat", json!("now"), Some(no_date)),
         ("iat", Value::Null, None),
-        ("sub", json!(""), Some(nobody)),
-        ("sub", json!("a\u{1b}[31m"), Some(nobody)),
-        ("sub", Value::Null, Some(nobody)),
+        ("sub", json!(""), Some(no_subject)),
+        ("sub", json!("a\u{1b}[31m"), Some(no_subject)),
+        ("sub", Value::Null, Some(no_subject)),
         ("email", Value::Null, None),
         ("email", json!(7), None),
     ] {
-        let found = es256(&signers, &but(name, value.clone()));
-        assert_eq!(found.err(), flaw, "{name}: {value}");
+        let found = es256(&signers, &with_claim(name, value.clone()));
+        assert_eq!(found.err(), error, "{name}: {value}");
     }
-    let mut several = but("aud", json!(["other", "llamactl"]));
+    let mut several = with_claim("aud", json!(["other", "llamactl"]));
     several["azp"] = json!("llamactl");
     assert!(es256(&signers, &several).is_ok());
 }
 
 proptest::proptest! {
     #[test]
-    fn no_token_panics(token in "[A-Za-z0-9_.=-]{0,80}|\\PC{0,40}") {
+    fn any_token_is_verified_without_panic(token in "[A-Za-z0-9_.=-]{0,80}|\\PC{0,40}") {
         let keys = Signers::new().keys();
         let _ = verify(&token, &keys, &EXPECTED);
     }
 
     #[test]
-    fn no_header_or_claims_panic(header in "\\{\"alg\":\"(RS256|ES256|EdDSA)\",\"kid\":\"?[a-z0-9]{0,4}\"?\\}", signature in "[A-Za-z0-9_-]{0,90}", claims in "\\PC{0,40}") {
+    fn any_unsigned_header_and_claims_are_rejected(header in "\\{\"alg\":\"(RS256|ES256|EdDSA)\",\"kid\":\"?[a-z0-9]{0,4}\"?\\}", signature in "[A-Za-z0-9_-]{0,90}", claims in "\\PC{0,40}") {
         let keys = Signers::new().keys();
         let token = format!("{}.{}.{signature}", encode(header), encode(claims));
         proptest::prop_assert!(verify(&token, &keys, &EXPECTED).is_err());
     }
 
     #[test]
-    fn no_key_set_panics(body in "\\{\"keys\":\\[\\{(\"(kty|crv|n|e|x|y|alg|kid|use)\":(\"(RSA|EC|OKP|P-256|Ed25519|AQAB|[A-Za-z0-9_-]{0,50})\"|1|null),?){0,6}\\}\\]\\}|\\PC{0,60}") {
-        if let Some(keys) = Keys::parse(body.as_bytes()) {
+    fn any_key_set_is_parsed_without_panic(body in "\\{\"keys\":\\[\\{(\"(kty|crv|n|e|x|y|alg|kid|use)\":(\"(RSA|EC|OKP|P-256|Ed25519|AQAB|[A-Za-z0-9_-]{0,50})\"|1|null),?){0,6}\\}\\]\\}|\\PC{0,60}") {
+        if let Some(keys) = KeySet::parse(body.as_bytes()) {
             let _ = verify("eyJhbGciOiJSUzI1NiJ9.e30.AAAA", &keys, &EXPECTED);
         }
     }
 
     #[test]
-    fn claims_of_any_kind_are_judged(name in "iss|aud|azp|exp|nbf|iat|sub|email", value in "-?[0-9]{1,20}|\"\\PC{0,9}\"|null|true|\\[[0-9]?\\]|1e308|\\{\\}") {
+    fn any_claims_are_validated_without_panic(name in "iss|aud|azp|exp|nbf|iat|sub|email", value in "-?[0-9]{1,20}|\"\\PC{0,9}\"|null|true|\\[[0-9]?\\]|1e308|\\{\\}") {
         if let Ok(value) = serde_json::from_str::<Value>(&value) {
             let mut all = claims();
             all[name.as_str()] = value;
             if let Value::Object(all) = all {
-                let _ = believe(all, &EXPECTED);
+                let _ = validate_claims(all, &EXPECTED);
             }
         }
     }

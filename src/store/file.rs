@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::schema::{Store, VERSION};
 use crate::error::{Error, Result, os_reason, unsynced};
@@ -147,26 +148,48 @@ impl StoreFile {
         &self,
         change: impl FnOnce(&mut Store) -> Result<T>,
     ) -> Result<(T, Vec<String>)> {
-        let mut open = self.open()?;
+        let mut open = self.open(lock::PATIENCE)?;
         let outcome = change(&mut open.found.store)?;
-        self.write(&mut open)?;
+        self.write(&mut open, None)?;
+        Ok((outcome, open.found.warnings))
+    }
+
+    /// Reserves disk space for the next version of the file, which may be `extra` bytes longer.
+    pub fn reserve(&self, extra: usize) -> io::Result<atomic::Reserved> {
+        let real = atomic::follow_links(&self.path)?;
+        let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
+        let size = usize::try_from(size).unwrap_or(0).saturating_add(extra);
+        atomic::Reserved::create(&real, size)
+    }
+
+    /// As [`StoreFile::update`], into reserved disk space. The lock is waited for until `lock_limit`.
+    pub fn update_reserved<T>(
+        &self,
+        reserved: atomic::Reserved,
+        lock_limit: Duration,
+        change: impl FnOnce(&mut Store) -> Result<T>,
+    ) -> Result<(T, Vec<String>)> {
+        let mut open = self.open(lock_limit)?;
+        let outcome = change(&mut open.found.store)?;
+        self.write(&mut open, Some(reserved))?;
         Ok((outcome, open.found.warnings))
     }
 
     /// Takes the lock and reads what the file holds now.
-    fn open(&self) -> Result<Open> {
+    fn open(&self, lock_limit: Duration) -> Result<Open> {
         make_directory(&self.path).map_err(|e| self.unwritable(&e))?;
         let real = atomic::follow_links(&self.path).map_err(|e| self.unwritable(&e))?;
         let mut lock_path = real.clone().into_os_string();
         lock_path.push(".lock");
-        let lock = lock::take(Path::new(&lock_path)).map_err(|e| match e.kind() {
-            io::ErrorKind::TimedOut => Error::failed(format!(
-                "another process holds the lock {} and does not let go",
-                Path::new(&lock_path).display()
-            ))
-            .hint("nothing was changed; end that process, then try again"),
-            _ => self.unwritable(&e),
-        })?;
+        let lock =
+            lock::take_within(Path::new(&lock_path), lock_limit).map_err(|e| match e.kind() {
+                io::ErrorKind::TimedOut => Error::failed(format!(
+                    "another process holds the lock {} and does not let go",
+                    Path::new(&lock_path).display()
+                ))
+                .hint("nothing was changed; end that process, then try again"),
+                _ => self.unwritable(&e),
+            })?;
         let mut found = self.read()?;
         if !lock.is_held() {
             found.warnings.push(format!(
@@ -184,13 +207,16 @@ impl StoreFile {
     }
 
     /// Writes what is in it now, unless that is what was found.
-    fn write(&self, open: &mut Open) -> Result<()> {
+    fn write(&self, open: &mut Open, reserved: Option<atomic::Reserved>) -> Result<()> {
         let mut text =
             serde_json::to_vec_pretty(&open.found.store).map_err(|e| self.unwritable(&e.into()))?;
         text.push(b'\n');
         atomic::sweep(&open.real);
         if text != open.found.bytes {
-            let done = atomic::replace(&open.real, &text, None);
+            let done = match reserved {
+                Some(reserved) => reserved.write(&text, None).and_then(atomic::Staged::commit),
+                None => atomic::replace(&open.real, &text, None),
+            };
             if let Some(e) = done.map_err(|e| self.unwritable(&e))? {
                 let warning = unsynced(&self.path.display().to_string(), &e);
                 open.found.warnings.push(warning);

@@ -11,17 +11,18 @@ use llamactl::api::ApiErrorKind;
 use llamactl::api::auth::OidcDiscovery;
 use llamactl::api::client::{CredentialOrigin, Organization, Project, Version, read, refusal};
 use llamactl::api::deployments::{Deployment, LogLine, Release};
-use llamactl::error::Kind;
+use llamactl::error::{Error, Kind};
 use llamactl::http::Response;
 use llamactl::http::sse::Events;
+use llamactl::login::client::OidcClient;
 use llamactl::oidc::device::{DeviceAuthorization, PollAction, PollResult, Polling};
-use llamactl::oidc::discovery::{Client, Provider};
-use llamactl::oidc::{OAuthError, TokenSet};
+use llamactl::oidc::discovery::Provider;
+use llamactl::oidc::token::TokenSet;
+use llamactl::oidc::{OAuthError, ProviderError};
 use llamactl::sanitize::sanitize;
-use llamactl::term::browser::is_web_address;
 use llamactl::timestamp::Instant;
 use llamactl::url;
-use llamactl::url::{ApiUrl, host_of, is_loopback};
+use llamactl::url::{ApiUrl, UrlPolicy, host_of, is_loopback};
 use llamactl::{secret::Secret, validate};
 use serde::de::DeserializeOwned;
 
@@ -59,6 +60,10 @@ pub fn check(input: &[u8]) {
 
 fn base() -> ApiUrl {
     ApiUrl::llama_cloud()
+}
+
+fn policy() -> UrlPolicy {
+    UrlPolicy::for_control_plane(&base())
 }
 
 /// A body with the status that its first three digits say, and what headers may say.
@@ -139,12 +144,12 @@ fn refused(body: &[u8]) {
     }
 }
 
-/// Who does the logins.
+/// The client that a control plane names.
 fn client(body: &[u8]) {
-    let Some(said) = json::<OidcDiscovery>(body) else {
+    let Some(response) = json::<OidcDiscovery>(body) else {
         return;
     };
-    match Client::named(&base(), said) {
+    match OidcClient::from_response(&base(), response) {
         Ok(client) => {
             assert_eq!(validate::id(&client.id).as_ref(), Ok(&client.id));
             assert_secure(&client.discovery_url);
@@ -154,7 +159,7 @@ fn client(body: &[u8]) {
 }
 
 fn metadata(body: &[u8]) {
-    match Provider::parse(ISSUER, body) {
+    match Provider::parse(ISSUER, &policy(), body) {
         Ok(provider) => {
             assert_eq!(
                 provider.issuer.trim_end_matches('/'),
@@ -164,70 +169,71 @@ fn metadata(body: &[u8]) {
                 provider.device_authorization_endpoint,
                 provider.revocation_endpoint,
             ];
-            let always = [provider.token_endpoint, provider.jwks_uri];
-            for url in optional.into_iter().flatten().chain(always) {
+            let required = [provider.token_endpoint, provider.jwks_uri];
+            for url in optional.into_iter().flatten().chain(required) {
                 assert_secure(&url);
             }
         }
-        Err(why) => assert!(super::is_harmless(&why) && why.len() < 1000, "{why}"),
+        Err(problem) => assert!(
+            super::is_harmless(&problem) && problem.len() < 1500,
+            "{problem}"
+        ),
     }
 }
 
-/// By another's reading of the address than ours.
+/// With another parser than ours.
 fn assert_secure(url: &str) {
     assert!(super::is_harmless(url) && url::join("https://a", url).as_deref().is_some());
     let Ok(uri) = url.parse::<ureq::http::Uri>() else {
-        return; // No request can be made of it.
+        return; // It cannot be requested.
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     assert_eq!(host, host_of(url));
     assert!(
-        uri.scheme_str() == Some("https") || is_loopback(host),
+        uri.scheme_str() == Some("https") && !is_loopback(host),
         "{url}"
     );
 }
 
-/// A code for the person, and the questions that follow.
+/// A device authorization response, and the polling that follows.
 fn grant(body: &[u8]) {
-    let Some(Ok(grant)) = DeviceAuthorization::parse(body) else {
+    let Ok(authorization) = DeviceAuthorization::parse(body, &policy()) else {
         return;
     };
-    assert!(super::is_harmless(&grant.user_code) && !grant.user_code.is_empty());
-    assert!(grant.user_code.chars().count() <= 64 && grant.expires_in <= 3600);
-    assert!(is_web_address(&grant.verification_uri));
-    assert!(
-        grant
-            .verification_uri_complete
-            .as_deref()
-            .is_none_or(is_web_address)
-    );
+    let code = &authorization.user_code;
+    assert!(super::is_harmless(code) && !code.is_empty() && code.chars().count() <= 64);
+    assert!(authorization.expires_in <= 3600);
+    assert!(policy().check(&authorization.verification_uri).is_ok());
+    let complete = authorization.verification_uri_complete.as_deref();
+    assert!(complete.is_none_or(|url| policy().check(url).is_ok()));
     let mut now = 1000;
-    let mut polling = Polling::new(&grant, now);
-    let mut next = polling.first(now);
+    let mut polling = Polling::new(&authorization, now);
+    let mut action = polling.next(now);
     for byte in body.iter().rev() {
-        let PollAction::Poll(wait) = next else {
+        let PollAction::Poll(wait) = action else {
             break;
         };
         assert!(wait >= 1);
         now += wait;
-        assert!(now < 1000 + grant.expires_in, "asked too late");
-        let answer = match byte % 4 {
+        assert!(now < 1000 + authorization.expires_in, "polled too late");
+        let result = match byte % 4 {
             0 => PollResult::Pending,
             1 => PollResult::SlowDown,
             2 => PollResult::TimedOut,
             _ => PollResult::Transient,
         };
-        next = polling.after(answer, now);
+        action = polling.after(result, now);
     }
 }
 
 fn tokens(body: &[u8]) {
-    let Some(tokens) = TokenSet::parse(body) else {
+    let Ok(tokens) = TokenSet::parse(body) else {
         return;
     };
-    let fits = |token: &Secret| validate::api_key(token.expose()).as_ref() == Ok(token);
-    assert!(fits(&tokens.access));
-    assert!(tokens.refresh.as_ref().is_none_or(fits) && tokens.id.as_ref().is_none_or(fits));
+    let is_valid = |token: &Secret| validate::api_key(token.expose()).as_ref() == Ok(token);
+    assert!(is_valid(&tokens.access_token));
+    assert!(tokens.refresh_token.as_ref().is_none_or(is_valid));
+    assert!(tokens.id_token.as_ref().is_none_or(is_valid));
     assert!(
         tokens
             .expires_in
@@ -235,23 +241,28 @@ fn tokens(body: &[u8]) {
     );
 }
 
-/// What came back from the token endpoint.
+/// A response of the token endpoint.
 fn polled(body: &[u8]) {
     let response = answer(body);
-    if let Some(refusal) = OAuthError::parse(&response.body) {
-        assert!(super::is_harmless(&refusal.code) && super::is_harmless(&refusal.said));
-        assert!(refusal.said.chars().count() <= 700, "{}", refusal.said);
+    if let Some(error) = OAuthError::parse(&response.body) {
+        let text = error.to_string();
+        assert!(super::is_harmless(&error.code) && super::is_harmless(&text));
+        assert!(text.chars().count() <= 700, "{text}");
     }
-    match PollResult::of(Ok(&response)) {
+    let metadata = br#"{"issuer":"https://issuer.example","token_endpoint":"https://issuer.example/token","jwks_uri":"https://issuer.example/jwks"}"#;
+    let provider = Provider::parse(ISSUER, &policy(), metadata).expect("metadata");
+    match PollResult::from_outcome(&provider, Ok(&response)) {
         PollResult::Approved(_) => assert_eq!(response.status, 200),
-        PollResult::Malformed(error) => super::assert_readable(&error),
-        PollResult::Rejected(said) => assert!(super::is_harmless(&said)),
+        PollResult::Failed(ProviderError::Rejected(context, _)) => {
+            assert!((400..500).contains(&context.status));
+        }
+        PollResult::Failed(error) => super::assert_readable(&Error::from(error)),
         PollResult::Transient
         | PollResult::Pending
         | PollResult::SlowDown
         | PollResult::Denied
         | PollResult::Expired => {}
-        PollResult::TimedOut => panic!("there was an answer"),
+        PollResult::TimedOut => panic!("there was a response"),
     }
 }
 

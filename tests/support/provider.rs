@@ -1,5 +1,5 @@
-//! An OpenID provider in memory: device flow, signed id tokens, refresh tokens that are rotated and good for one use,
-//! revocation. A test scripts how the person and the network behave.
+//! An OpenID provider in memory: device flow, signed ID tokens, refresh tokens that are rotated and valid for one use,
+//! revocation. A test scripts how the user and the network behave.
 //!
 //! Its access tokens are called `access-1`, `access-2` and so on, its refresh tokens `refresh-1`, …
 
@@ -19,27 +19,29 @@ use super::server::{Request, Server};
 /// The client id that it knows.
 pub const CLIENT: &str = "llamactl-cli";
 
-/// How the provider and the person behave.
+/// How the provider and the user behave.
 pub struct Script {
-    /// Answers to the first polls; tokens come after them.
+    /// Responses to the first polls; then come tokens.
     pub polls: VecDeque<Reply>,
     /// Replaces fields of the metadata; null leaves one out.
     pub metadata: Value,
-    /// Replaces fields of the device authorization answer; null leaves one out.
+    /// Replaces fields of the device authorization response; null leaves one out.
     pub device: Value,
-    /// Replaces claims of id tokens; null leaves one out.
+    /// Sent in place of the device authorization response.
+    pub authorization: Option<Reply>,
+    /// Replaces claims of ID tokens; null leaves one out.
     pub claims: Value,
-    /// Seconds that an access token lives.
+    /// Lifetime of access tokens in seconds.
     pub lifetime: u64,
-    /// Whether id tokens are signed with a key that it does not publish.
+    /// Whether ID tokens are signed with a key that it does not publish.
     pub forge: bool,
-    /// Answers refreshes in place of tokens, and changes nothing.
+    /// Sent in place of refreshed tokens; changes nothing.
     pub refresh: Option<Reply>,
-    /// Holds the answer to a refresh back.
+    /// Holds back the response to a refresh.
     pub gate: Option<Gate>,
-    /// Whether it takes tokens back.
+    /// Whether it has a revocation endpoint.
     pub revocation: bool,
-    /// Refresh tokens that were taken back.
+    /// Refresh tokens that were revoked.
     pub revoked: Vec<String>,
     /// When it was polled.
     pub polled: Vec<Instant>,
@@ -49,7 +51,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The refresh token that is good now.
+    /// The current refresh token.
     pub fn refresh_token(&self) -> String {
         format!("refresh-{}", self.current)
     }
@@ -73,7 +75,7 @@ impl Provider {
         Provider { server, script }
     }
 
-    /// How it behaves and what it answers, for a server that is more than a provider.
+    /// The script and the responses, for a server that is more than a provider.
     pub fn unserved() -> (
         Arc<Mutex<Script>>,
         impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -82,6 +84,7 @@ impl Provider {
             polls: VecDeque::new(),
             metadata: json!({}),
             device: json!({}),
+            authorization: None,
             claims: json!({}),
             lifetime: 3600,
             forge: false,
@@ -102,7 +105,7 @@ impl Provider {
         (script, answer)
     }
 
-    /// How it behaves and what it saw. Let go of it before the next request.
+    /// The script and the record. Drop the guard before the next request.
     pub fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
     }
@@ -151,6 +154,9 @@ fn answer(script: &mut Script, keys: &Keys, request: &Request) -> Reply {
             ok(&json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "one", "x": x, "y": y}]}))
         }
         ("POST", "/device/auth") if field("client_id") == CLIENT => {
+            if let Some(reply) = &script.authorization {
+                return reply.clone();
+            }
             let usual = json!({
                 "device_code": "device-code",
                 "user_code": "WDJB-MJHT",
@@ -185,7 +191,7 @@ fn refresh(script: &mut Script, keys: &Keys, issuer: &str, token: &str) -> Reply
         return reply.clone();
     }
     if token != script.refresh_token() {
-        // The same token twice: somebody stole it, and the login is over.
+        // An old token again: it may be stolen, so the login is ended.
         script.current += 1000;
         return refusal("invalid_grant");
     }

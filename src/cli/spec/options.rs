@@ -92,12 +92,12 @@ pub(super) const API_KEY_FILE: Opt = valued(
 pub(super) const CHECK: Opt = switch(
     OptId::Check,
     "check",
-    "Write nothing; exit 1 if the file would change",
+    "Write nothing; exit 1 if something would be written",
 );
 pub(super) const DRY_RUN: Opt = switch(
     OptId::DryRun,
     "dry-run",
-    "Show what would be done without doing it",
+    "Say what would be done, and do nothing",
 );
 pub(super) const ENV_FILE: Opt = valued(
     OptId::EnvFile,
@@ -118,21 +118,21 @@ pub(super) const NAME: Opt = valued(
     "name",
     "NAME",
     Value::Text,
-    "Name of the profile [default: made from the masked key]",
+    "Call the profile NAME instead of a name made from the key",
 );
 pub(super) const LOGIN_NAME: Opt = Opt {
-    about: "Name of the profile [default: the user's email address]",
+    about: "Call the profile NAME instead of the user's e-mail address",
     ..NAME
 };
 pub(super) const NO_BROWSER: Opt = switch(
     OptId::NoBrowser,
     "no-browser",
-    "Do not start a browser; only show the URL and the code",
+    "Start no browser; only show the address and the code",
 );
 pub(super) const NO_VERIFY: Opt = switch(
     OptId::NoVerify,
     "no-verify",
-    "Store the key without checking it on the server",
+    "Store the key without asking the server",
 );
 pub(super) const ORG: Opt = valued(
     OptId::Org,
@@ -155,7 +155,7 @@ pub(super) const OUTPUT: Opt = Opt {
         "output",
         "FORMAT",
         Value::Choice(FORMATS),
-        "Output format: text, json or yaml [default: text]",
+        "How to print: text, json or yaml [default: text]",
     )
 };
 pub(super) const PROFILE: Opt = valued(
@@ -163,7 +163,7 @@ pub(super) const PROFILE: Opt = valued(
     "profile",
     "NAME",
     Value::Profile,
-    "Use this stored profile; overrides environment variables",
+    "Use this stored profile, whatever the variables say",
 );
 pub(super) const TOKEN_PROJECT: Opt = Opt {
     aliases: &["project-id"],
@@ -172,7 +172,7 @@ pub(super) const TOKEN_PROJECT: Opt = Opt {
         "project",
         "ID",
         Value::Text,
-        "The project of the profile",
+        "The project that the profile works on",
     )
 };
 
@@ -181,7 +181,7 @@ pub(super) const PROJECT: Opt = valued(
     "project",
     "ID",
     Value::Text,
-    "Use this project; overrides environment variables and the profile",
+    "Work on this project, whatever the variables and the profile say",
 );
 pub(super) const WIDE_OUTPUT: Opt = Opt {
     short: Some('o'),
@@ -190,7 +190,7 @@ pub(super) const WIDE_OUTPUT: Opt = Opt {
         "output",
         "FORMAT",
         Value::Choice(WIDE_FORMATS),
-        "Output format: text, wide, json or yaml [default: text]",
+        "How to print: text, wide, json or yaml [default: text]",
     )
 };
 pub(super) const EXPORT_FORMAT: Opt = valued(
@@ -198,23 +198,19 @@ pub(super) const EXPORT_FORMAT: Opt = valued(
     "format",
     "FORMAT",
     Value::Choice(SHELLS),
-    "Output format: sh, fish, powershell, dotenv, json or github [default: sh]",
+    "For sh, fish, powershell, dotenv, json or github [default: sh]",
 );
-pub(super) const OFFLINE: Opt = switch(OptId::Offline, "offline", "Do not contact the server");
+pub(super) const OFFLINE: Opt = switch(OptId::Offline, "offline", "Ask no server");
 pub(super) const FOLLOW: Opt = Opt {
     short: Some('f'),
-    ..switch(
-        OptId::Follow,
-        "follow",
-        "Keep printing new lines until interrupted",
-    )
+    ..switch(OptId::Follow, "follow", "Go on printing until interrupted")
 };
 pub(super) const TAIL: Opt = valued(
     OptId::Tail,
     "tail",
     "N",
     Value::Number,
-    "Start with the last N lines [default: 200]",
+    "Begin with the last N lines [default: 200]",
 );
 pub(super) const SINCE_SECONDS: Opt = valued(
     OptId::SinceSeconds,
@@ -228,44 +224,44 @@ pub(super) const INIT_CONTAINERS: Opt = switch(
     "include-init-containers",
     "Include the logs of init containers",
 );
-pub(super) const JSON_LINES: Opt = switch(OptId::Json, "json", "Print one JSON object per line");
+pub(super) const JSON_LINES: Opt = switch(OptId::Json, "json", "Print one JSON object a line");
 pub(super) const GIT_SHA: Opt = valued(
     OptId::GitSha,
     "git-sha",
     "SHA",
     Value::Text,
-    "The commit to go back to, as listed by `deployments history`",
+    "The commit to go back to, as `deployments history` lists it",
 );
 pub(super) const YES: Opt = Opt {
     short: Some('y'),
-    ..switch(OptId::Yes, "yes", "Do not ask for confirmation")
+    ..switch(OptId::Yes, "yes", "Do not ask")
 };
 
 pub(super) const PROFILE_NAME: Arg = optional(
     "NAME",
     Value::Profile,
-    "Name of a profile, as listed by `auth get`",
+    "The name of a profile, as `auth get` lists it",
 );
 pub(super) const STORED_URL: Arg = optional(
     "URL",
     Value::Environment,
-    "URL of a control plane, as listed by `environments get`",
+    "The address of a control plane, as `environments get` lists it",
 );
-pub(super) const NEW_URL: Arg = optional("URL", Value::Text, "Base URL of a control plane");
+pub(super) const NEW_URL: Arg = optional("URL", Value::Text, "The base address of a control plane");
 pub(super) const DEPLOYMENT: Arg = required(
     "NAME",
     Value::Text,
-    "Name of a deployment, as listed by `deployments get`",
+    "The name of a deployment, as `deployments get` lists it",
 );
 pub(super) const COMMAND_LINE: Arg = required(
     "CMD [ARG...]",
     Value::Command,
-    "The command to run and its arguments",
+    "The command to run, and its arguments",
 );
 pub(super) const PROJECT_ID: Arg = optional(
     "ID",
     Value::Text,
-    "Id of a project, as listed by `projects get`",
+    "The id of a project, as `projects get` lists it",
 );
 
 pub(super) const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];

@@ -1,8 +1,8 @@
-//! `auth login`: signs in by a browser, makes an API key and a profile for it, and sets that current.
+//! `auth login`: signs in through a browser, creates an API key and a profile for it, and makes the profile current.
 //!
-//! Nothing is stored until all of it worked; what was made on the way to a failure is taken back.
+//! Nothing is stored until everything succeeded. What was created before a failure is revoked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::api::ApiErrorKind;
 use crate::api::auth::CreatedKey;
@@ -10,28 +10,27 @@ use crate::api::client::{Api, CredentialOrigin, Organization, Project, find_proj
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
+use crate::clock::Clock as _;
 use crate::commands::select;
 use crate::error::{Error, Kind, Result};
 use crate::http::TransportErrorKind;
-use crate::login::refresh;
-use crate::login::revoke;
-use crate::oidc::TokenSet;
-use crate::oidc::device::{self, DeviceAuthorization};
-use crate::oidc::discovery::{self, Client, Provider};
-use crate::oidc::id_token::{self, Claims, Expected, Keys};
+use crate::login::client::OidcClient;
+use crate::login::{profile, refresh};
+use crate::oidc::device::{self, DeviceAuthorization, DeviceError};
+use crate::oidc::discovery::Provider;
+use crate::oidc::id_token::{self, Claims, Expected, KeySet};
+use crate::oidc::token::{self, TokenSet};
 use crate::sanitize::sanitize;
-use crate::secret::Secret;
 use crate::store::{Environment, Login, Profile};
-use crate::term::ProgressLine;
 use crate::term::browser;
-use crate::term::prompt;
+use crate::term::prompt::{self, Line};
 use crate::term::signals;
+use crate::url::{ApiUrl, UrlPolicy, host_of, is_loopback};
 use crate::validate;
 
-/// The longest name of a machine that a key is named after, in characters.
-const LONGEST_DEVICE: usize = 64;
+/// The most characters of this machine's name in the name of an API key.
+const MAX_DEVICE_NAME: usize = 64;
 
-/// What the line says.
 struct Args {
     project: Option<String>,
     org: Option<String>,
@@ -41,14 +40,13 @@ struct Args {
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
-        let checked =
-            |id, option: &str, check: fn(&str) -> std::result::Result<String, &'static str>| {
-                given
-                    .text(id)
-                    .map(check)
-                    .transpose()
-                    .map_err(|why| Error::usage(format!("the value of {option} {why}")))
-            };
+        let checked = |id, option: &str, check: fn(&str) -> Result<String, &'static str>| {
+            given
+                .text(id)
+                .map(check)
+                .transpose()
+                .map_err(|problem| Error::usage(format!("the value of {option} {problem}")))
+        };
         Ok(Args {
             project: checked(OptId::Project, "--project", validate::id)?,
             org: checked(OptId::Org, "--org", validate::id)?,
@@ -58,8 +56,8 @@ impl Args {
     }
 }
 
-/// Who logged in, with what the provider handed out.
-struct Visitor {
+/// The user who logged in, as a verified ID token describes them, with their tokens.
+struct Identity {
     login: Login,
     claims: Claims,
 }
@@ -68,89 +66,171 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = &Args::from(given)?;
     let env = app.profiles()?.current();
     if !env.requires_auth {
-        return Err(Error::failed(format!("{} asks for no login", env.api_url))
-            .hint("make a profile with `llamactl auth token --project ID`"));
+        return Err(
+            Error::failed(format!("{} does not require a login", env.api_url))
+                .hint("create a profile with `llamactl auth token --project ID`"),
+        );
     }
-    let taken = args.name.as_ref().and_then(|name| env.profile(name));
-    if taken.is_some_and(|profile| profile.oidc.is_none()) {
-        return Err(name_is_taken());
-    }
-    let client = discovery::client(&mut app.http, &env.api_url)?;
-    let provider = Provider::read(&mut app.http, &client.discovery_url)?;
-    // Before the person is asked for anything: without the keys nobody can log in.
-    let mut keys = Some(Keys::fetch(&mut app.http, &provider)?);
-    let grant = device::authorize(&mut app.http, &provider, &client.id)?;
-    show(args, app, &grant);
-    let tokens = wait(app, &provider, &client, &grant)?;
-    let outcome = identify(app, &provider, &client, &tokens, &mut keys)
-        .and_then(|visitor| settle(args, app, &env, visitor));
-    if let (Err(_), Some(token)) = (&outcome, &tokens.refresh) {
-        // Nobody will use this login; that it can't be ended is no news beside what went wrong.
-        let _ = revoke::end_login_at(&mut app.http, &provider, &client.id, token);
+    check_options(args, app, &env)?;
+    let client = OidcClient::discover(&mut app.http, &env.api_url)?;
+    let policy = UrlPolicy::for_control_plane(&env.api_url);
+    let provider = Provider::fetch(&mut app.http, &client.discovery_url, &policy)?;
+    // Before the user is asked for anything: no login succeeds without the keys.
+    let keys = KeySet::fetch(&mut app.http, &provider)?;
+    let tokens = obtain_tokens(args, app, &provider, &client)?;
+    let outcome = identify(app, &provider, &client, &tokens, &keys)
+        .and_then(|identity| create_profile(args, app, &env, identity));
+    if let (Err(_), Some(refresh_token)) = (&outcome, &tokens.refresh_token) {
+        // If this fails, the first error still is the one to report.
+        let _ = token::revoke(&mut app.http, &provider, &client.id, refresh_token);
     }
     outcome
 }
 
-/// Shows the person where to go and what to type, and opens a browser there.
-fn show(args: &Args, app: &App, grant: &DeviceAuthorization) {
-    prompt::say(&format!("open this address:  {}", grant.verification_uri));
-    prompt::say(&format!("enter this code:    {}", grant.user_code));
-    if let Some(complete) = &grant.verification_uri_complete {
+/// Finds wrong options before the user is asked to approve the login, as far as that is possible.
+fn check_options(args: &Args, app: &mut App, env: &Environment) -> Result<()> {
+    let Some(existing) = args.name.as_ref().and_then(|name| env.profile(name)) else {
+        return Ok(());
+    };
+    if existing.oidc.is_none() {
+        return Err(profile::name_is_taken(&existing.name));
+    }
+    // The login will be of the same user, whose projects the profile's key can list.
+    if let (Some(id), Some(key)) = (&args.project, &existing.api_key) {
+        let origin = CredentialOrigin::Provided;
+        let mut api = Api::new(&mut app.http, &env.api_url, Some(key), origin);
+        if let Ok(projects) = api.projects(args.org.as_deref()) {
+            find_project(&projects, id, &env.api_url)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the device flow: shows the code, opens a browser, and waits for the user's approval.
+fn obtain_tokens(
+    args: &Args,
+    app: &mut App,
+    provider: &Provider,
+    client: &OidcClient,
+) -> Result<TokenSet> {
+    let Some(endpoint) = &provider.device_authorization_endpoint else {
+        return Err(Error::failed(format!(
+            "the identity provider {} does not support the device flow",
+            provider.issuer
+        ))
+        .hint("sign in with an API key: `llamactl auth token`"));
+    };
+    let authorization = device::authorize(&mut app.http, provider, endpoint, &client.id)?;
+    let _guard = signals::restore_terminal_when_killed();
+    show(args, app, provider, &authorization);
+    wait_for_approval(app, provider, client, &authorization).map_err(|error| match error {
+        DeviceError::Denied => Error::failed("the login was denied in the browser")
+            .hint("nothing was stored; start again with `llamactl auth login`"),
+        DeviceError::Expired => Error::failed("the code expired before the login was approved")
+            .hint("nothing was stored; start again with `llamactl auth login`"),
+        DeviceError::Provider(error) => error.into(),
+    })
+}
+
+fn show(args: &Args, app: &App, provider: &Provider, authorization: &DeviceAuthorization) {
+    let issuer = host_of(&provider.issuer);
+    let control_plane = host_of(provider.policy.control_plane().as_str());
+    let remark = match is_related(issuer, control_plane) {
+        true => String::new(),
+        false => format!(" (another domain than {control_plane})"),
+    };
+    prompt::say(&format!("identity provider:  {}{remark}", provider.issuer));
+    prompt::say(&format!(
+        "open this URL:      {}",
+        authorization.verification_uri
+    ));
+    prompt::say(&format!("enter this code:    {}", authorization.user_code));
+    if let Some(complete) = &authorization.verification_uri_complete {
         prompt::say(&format!("both in one:        {complete}"));
     }
     if args.browser && app.is_interactive() {
-        let url = grant.verification_uri_complete.as_ref();
-        if browser::open(app.vars, url.unwrap_or(&grant.verification_uri)) {
-            prompt::say("a browser was started there; compare the code");
+        let url = authorization.verification_uri_complete.as_ref();
+        if browser::open(app.vars, url.unwrap_or(&authorization.verification_uri)) {
+            prompt::say("opened in a browser; compare the code");
         }
     }
 }
 
-fn wait(
+/// Whether two hosts seem to belong to the same organization: both are this machine, or they have the same domain, as
+/// `api.acme.example` and `id.acme.example`.
+fn is_related(one: &str, other: &str) -> bool {
+    let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok();
+    if one.eq_ignore_ascii_case(other) || (is_loopback(one) && is_loopback(other)) {
+        return true;
+    }
+    if is_address(one) || is_address(other) {
+        return false;
+    }
+    let domain = |host: &str| {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let labels: Vec<String> = host.split('.').map(str::to_string).collect();
+        // `acme.co.uk` and `acme.com.au` have three labels.
+        let length = match labels.as_slice() {
+            [.., second, last] if second.len() <= 3 && last.len() == 2 => 3,
+            _ => 2,
+        };
+        labels[labels.len().saturating_sub(length)..].to_vec()
+    };
+    domain(one) == domain(other) && domain(one).len() > 1
+}
+
+fn wait_for_approval(
     app: &mut App,
     provider: &Provider,
-    client: &Client,
-    grant: &DeviceAuthorization,
-) -> Result<TokenSet> {
-    let mut line = ProgressLine::new(app.is_interactive());
+    client: &OidcClient,
+    authorization: &DeviceAuthorization,
+) -> Result<TokenSet, DeviceError> {
+    let mut line = Line::new(app.is_interactive());
     if !app.is_interactive() {
         prompt::say(&format!(
             "waiting for approval, for at most {}",
-            clock_face(grant.expires_in)
+            minutes_and_seconds(authorization.expires_in)
         ));
     }
-    let tokens = device::wait(
-        &mut app.http,
-        app.clock,
-        provider,
-        &client.id,
-        grant,
-        &mut |left| line.show(&format!("waiting for approval, {} left", clock_face(left))),
+    let http = &mut app.http;
+    let outcome = device::wait(
+        &app.clock,
+        authorization,
+        || {
+            // The command's time limit does not include the wait for the user.
+            http.reset_deadline();
+            device::poll(http, provider, &client.id, authorization)
+        },
+        |remaining| {
+            line.show(&format!(
+                "waiting for approval, {} left",
+                minutes_and_seconds(remaining)
+            ));
+        },
     );
     line.end();
-    tokens
+    outcome
 }
 
-/// Minutes and seconds: `9:05`.
-fn clock_face(seconds: u64) -> String {
+/// `9:05`
+fn minutes_and_seconds(seconds: u64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// Checks who the provider says it is.
+/// Verifies the ID token.
 fn identify(
     app: &mut App,
     provider: &Provider,
-    client: &Client,
+    client: &OidcClient,
     tokens: &TokenSet,
-    keys: &mut Option<Keys>,
-) -> Result<Visitor> {
-    let Some(id_token) = &tokens.id else {
-        return Err(Error::no_answer(
-            "the login provider did not say who logged in: there is no id token",
-        )
-        .hint(
-            "tell the people who run the server, or sign in with an API key: `llamactl auth token`",
-        ));
+    keys: &KeySet,
+) -> Result<Identity> {
+    let Some(id_token) = &tokens.id_token else {
+        return Err(Error::no_answer(format!(
+            "the identity provider {} did not send an ID token",
+            provider.issuer
+        ))
+        .hint("tell its administrator, or sign in with an API key: `llamactl auth token`"));
     };
     let now = app.clock.now();
     let expected = Expected {
@@ -158,119 +238,84 @@ fn identify(
         client_id: &client.id,
         now,
     };
-    let claims = id_token::check(&mut app.http, provider, keys, id_token.expose(), &expected)?
-        .map_err(id_token::disbelieved)?;
+    let claims = id_token::verify_with_current_keys(
+        &mut app.http,
+        provider,
+        Some(keys),
+        id_token.expose(),
+        &expected,
+    )??;
     let mut login = Login {
         subject: claims.subject.clone(),
-        email: claims.email.clone(),
+        email: claims.email.as_deref().map(sanitize),
         client_id: client.id.clone(),
         discovery_url: client.discovery_url.clone(),
         device_name: device_name(app),
-        access_token: tokens.access.clone(),
+        access_token: tokens.access_token.clone(),
         access_token_expires: None,
         refresh_token: None,
         id_token: None,
         unknown: serde_json::Map::new(),
     };
-    refresh::put(&mut login, tokens, now);
-    Ok(Visitor { login, claims })
+    refresh::set_tokens(&mut login, tokens, now);
+    Ok(Identity { login, claims })
 }
 
-/// Settles the project, the key and the profile, and stores them.
-fn settle(args: &Args, app: &mut App, env: &Environment, visitor: Visitor) -> Result<()> {
-    let existing = existing(env, args.name.as_deref(), &visitor.login)?.cloned();
-    let name = match (&existing, &args.name) {
-        (Some(profile), _) => profile.name.clone(),
+/// Chooses the project, creates an API key if there is none yet, and stores the profile.
+fn create_profile(args: &Args, app: &mut App, env: &Environment, identity: Identity) -> Result<()> {
+    let Identity { login, claims } = identity;
+    let existing = profile::to_update(env, args.name.as_deref(), &login)?;
+    let name = match (existing, &args.name) {
+        (Some(existing), _) => existing.name.clone(),
         (None, Some(name)) => name.clone(),
-        (None, None) => env.free_name(&proposed_name(&visitor.claims)),
+        (None, None) => env.free_name(&profile::proposed_name(&claims)),
     };
-    let project = project(args, app, env, &visitor.login, existing.as_ref())?;
-    let mut profile = existing
-        .clone()
-        .unwrap_or_else(|| Profile::new(name, String::new()));
-    profile.project_id = project.0;
-    profile.project_name = Some(project.1);
-    let keeps_key = accepted_key(app, env, existing.as_ref())?;
-    // From here on there may be a key that nobody knows of: a signal waits until it is stored or deleted.
+    let (project_id, project_name) = choose_project(args, app, env, &login, existing)?;
+    let mut profile = match existing {
+        Some(existing) => existing.clone(),
+        None => Profile::new(name, String::new()),
+    };
+    profile.project_id = project_id;
+    profile.project_name = Some(project_name);
+    let has_key = has_accepted_key(app, env, existing)?;
+    // A signal must wait until the new key is either stored or deleted.
     let deferred = signals::defer();
-    let minted = match keeps_key {
+    let created = match has_key {
         true => None,
-        false => Some(mint(app, env, &visitor.login, &profile.name)?),
+        false => Some(create_key(app, &env.api_url, &login, &profile.name)?),
     };
-    if let Some(minted) = &minted {
-        profile.api_key = Some(minted.key.clone());
-        profile.api_key_id = Some(minted.id.clone());
+    if let Some(created) = &created {
+        profile.api_key = Some(created.key.clone());
+        profile.api_key_id = Some(created.id.clone());
     }
-    profile.oidc = Some(visitor.login);
-    let stored = match deferred.is_pending() {
+    profile.oidc = Some(login.clone());
+    let saved = match deferred.is_pending() {
         true => Err(Error::new(Kind::Interrupted, "interrupted")),
-        false => store(app, env, &profile, existing.as_ref()),
+        false => save(app, &env.api_url, &profile, existing),
     };
-    match (stored, &minted) {
-        (Ok(name), _) => {
-            let what = if existing.is_some() {
-                "updated"
-            } else {
-                "created"
+    match saved {
+        Ok(name) => {
+            let verb = match existing {
+                Some(_) => "updated",
+                None => "created",
             };
             prompt::say(&format!(
-                "{what} profile {} and made it current",
+                "{verb} profile {} and made it current",
                 sanitize(&name)
             ));
             Ok(())
         }
-        (Err(error), Some(minted)) => {
-            discard(app, env, &profile, minted);
+        Err(error) => {
+            if let Some(created) = created {
+                delete_key(app, &env.api_url, &login, &created);
+            }
             Err(error)
         }
-        (Err(error), None) => Err(error),
     }
 }
 
-/// The profile that this login is to update: the one that is named, or else one of the same user.
-fn existing<'e>(
-    env: &'e Environment,
-    name: Option<&str>,
-    login: &Login,
-) -> Result<Option<&'e Profile>> {
-    let is_theirs = |profile: &&Profile| {
-        profile
-            .oidc
-            .as_ref()
-            .is_some_and(|known| refresh::is_same(known, login))
-    };
-    match name {
-        Some(name) => match env.profile(name) {
-            Some(profile) if !is_theirs(&profile) => Err(name_is_taken()),
-            found => Ok(found),
-        },
-        None => Ok(env
-            .current()
-            .filter(is_theirs)
-            .or_else(|| env.profiles.iter().find(is_theirs))),
-    }
-}
-
-fn name_is_taken() -> Error {
-    Error::failed("there is a profile of that name, and it is not of this login")
-        .hint("pass another --name, or log out from that profile first")
-}
-
-fn proposed_name(claims: &Claims) -> String {
-    let proposed = [
-        claims.email.as_deref(),
-        claims.preferred_username.as_deref(),
-        Some(claims.subject.as_str()),
-    ];
-    let mut fitted = proposed
-        .into_iter()
-        .flatten()
-        .filter_map(validate::fitted_name);
-    fitted.next().unwrap_or_else(|| "login".to_string())
-}
-
-/// Which project the profile is to work on: its id and name.
-fn project(
+/// The ID and the name of the profile's project.
+fn choose_project(
     args: &Args,
     app: &mut App,
     env: &Environment,
@@ -278,119 +323,112 @@ fn project(
     existing: Option<&Profile>,
 ) -> Result<(String, String)> {
     let url = &env.api_url;
-    let projects = Api::new(
-        &mut app.http,
-        url,
-        Some(&login.access_token),
-        CredentialOrigin::NewLogin,
-    )
-    .projects(args.org.as_deref())?;
+    let projects = with_login(app, url, login).projects(args.org.as_deref())?;
+    let current = existing.map(|profile| profile.project_id.as_str());
     let project = match &args.project {
-        Some(id) => find_project(&projects, id, url)?,
+        Some(id) => find_project(&projects, id, url)?.clone(),
         None => {
-            let shown = in_organization(app, env, login, &projects, args.org.is_some())?;
-            let current = existing.map(|profile| profile.project_id.as_str());
-            &select::project(app, &shown, current, "--project")?.clone()
+            let is_current = |project: &&Project| Some(project.project_id.as_str()) == current;
+            match projects.iter().find(is_current) {
+                Some(project) if !app.is_interactive() => project.clone(),
+                kept => {
+                    let org = kept.and_then(|project| project.org_id.as_deref());
+                    let offered = match args.org {
+                        Some(_) => projects.clone(),
+                        None => of_chosen_organization(app, url, login, &projects, org)?,
+                    };
+                    select::project(app, &offered, current, "--project")?.clone()
+                }
+            }
         }
     };
-    let id = select::project_id(project, url)?;
+    let id = select::project_id(&project, url)?;
     Ok((id, project.name().to_string()))
 }
 
-/// The projects of the organization that the person picks, where there is a choice and a person.
-fn in_organization(
+/// The projects of the organization that the user chooses, if there are several. `current` is marked.
+fn of_chosen_organization(
     app: &mut App,
-    env: &Environment,
+    url: &ApiUrl,
     login: &Login,
     projects: &[Project],
-    is_settled: bool,
+    current: Option<&str>,
 ) -> Result<Vec<Project>> {
-    let mut seen = BTreeSet::new();
-    let ids: Vec<&str> = projects
-        .iter()
-        .filter_map(|project| project.org_id.as_deref())
-        .filter(|id| seen.insert(*id))
-        .collect();
-    if is_settled || ids.len() < 2 || !app.is_interactive() {
+    let mut ids: Vec<&str> = Vec::new();
+    for id in projects.iter().filter_map(|p| p.org_id.as_deref()) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    if ids.len() < 2 || !app.is_interactive() {
         return Ok(projects.to_vec());
     }
-    let token = Some(&login.access_token);
-    let known = Api::new(
-        &mut app.http,
-        &env.api_url,
-        token,
-        CredentialOrigin::NewLogin,
-    )
-    .organizations()?
-    .unwrap_or_default();
-    let known: BTreeMap<&str, &Organization> =
-        known.iter().map(|org| (org.org_id.as_str(), org)).collect();
-    let of_id = |id: &str| known.get(id);
+    let organizations = with_login(app, url, login)
+        .organizations()?
+        .unwrap_or_default();
+    let by_id: BTreeMap<&str, &Organization> = organizations
+        .iter()
+        .map(|org| (org.org_id.as_str(), org))
+        .collect();
     let labels: Vec<String> = ids
         .iter()
-        .map(|id| of_id(id).map_or((*id).to_string(), |org| format!("{} ({id})", org.org_name)))
+        .map(|id| match by_id.get(id) {
+            Some(org) => format!("{} ({id})", org.org_name),
+            None => (*id).to_string(),
+        })
         .collect();
+    let is_default = |id: &&str| by_id.get(id).is_some_and(|org| org.is_default);
     let marked = ids
         .iter()
-        .position(|id| of_id(id).is_some_and(|org| org.is_default));
-    let picked = ids[prompt::select("Organizations", &labels, marked.or(Some(0)))?];
+        .position(|id| Some(*id) == current)
+        .or_else(|| ids.iter().position(is_default))
+        .unwrap_or(0);
+    let chosen = ids[prompt::pick("Organizations", &labels, Some(marked))?];
     app.http.reset_deadline();
-    let is_in_it = |project: &&Project| project.org_id.as_deref() == Some(picked);
+    let is_in_it = |project: &&Project| project.org_id.as_deref() == Some(chosen);
     Ok(projects.iter().filter(is_in_it).cloned().collect())
 }
 
-/// Whether the profile has a key that the server still accepts.
-fn accepted_key(app: &mut App, env: &Environment, existing: Option<&Profile>) -> Result<bool> {
+/// The control plane, with the access token of the new login.
+fn with_login<'a>(app: &'a mut App, url: &'a ApiUrl, login: &'a Login) -> Api<'a> {
+    let origin = CredentialOrigin::NewLogin;
+    Api::new(&mut app.http, url, Some(&login.access_token), origin)
+}
+
+/// Whether the existing profile has an API key that the server still accepts.
+fn has_accepted_key(app: &mut App, env: &Environment, existing: Option<&Profile>) -> Result<bool> {
     app.http.reset_deadline();
     let Some(key) = existing.and_then(|profile| profile.api_key.as_ref()) else {
         return Ok(false);
     };
-    match Api::new(
-        &mut app.http,
-        &env.api_url,
-        Some(key),
-        CredentialOrigin::Provided,
-    )
-    .me()
-    {
+    let origin = CredentialOrigin::Provided;
+    match Api::new(&mut app.http, &env.api_url, Some(key), origin).me() {
         Ok(()) => Ok(true),
-        Err(trouble) if trouble.why == ApiErrorKind::Rejected => Ok(false),
-        Err(trouble) => Err(trouble.error),
+        Err(error) if error.why == ApiErrorKind::Rejected => Ok(false),
+        Err(error) => Err(error.error),
     }
 }
 
-fn mint(app: &mut App, env: &Environment, login: &Login, profile: &str) -> Result<CreatedKey> {
+fn create_key(app: &mut App, url: &ApiUrl, login: &Login, profile: &str) -> Result<CreatedKey> {
     let name = format!("{} llamactl on {}", sanitize(profile), login.device_name);
-    let token: Option<&Secret> = Some(&login.access_token);
-    let minted = Api::new(
-        &mut app.http,
-        &env.api_url,
-        token,
-        CredentialOrigin::NewLogin,
-    )
-    .create_key(&name);
-    minted.map_err(|trouble| {
-        let may_exist = !matches!(
-            trouble.answer,
-            Err(TransportErrorKind::Setup | TransportErrorKind::NoConnection) | Ok(300..)
-        );
-        match may_exist {
-            true => trouble.error.hint(format!(
-                "a key called '{name}' may be on the server now: delete it there, then log in again"
-            )),
-            false => trouble.error,
-        }
-    })
+    with_login(app, url, login)
+        .create_key(&name)
+        .map_err(|error| {
+            let may_exist = !matches!(
+                error.answer,
+                Err(TransportErrorKind::Setup | TransportErrorKind::NoConnection) | Ok(300..)
+            );
+            match may_exist {
+                true => error.error.hint(format!(
+                    "an API key named '{name}' may exist on {url} now: delete it there, then log in again"
+                )),
+                false => error.error,
+            }
+        })
 }
 
-/// Writes the profile: over the one it was, or beside the others. Returns its name.
-fn store(
-    app: &App,
-    env: &Environment,
-    profile: &Profile,
-    existing: Option<&Profile>,
-) -> Result<String> {
-    let url = &env.api_url;
+/// Stores a login's profile and makes it current. `existing` is the profile that it updates. Returns the final name.
+fn save(app: &App, url: &ApiUrl, profile: &Profile, existing: Option<&Profile>) -> Result<String> {
     app.change_profiles(|store| {
         if store.environment(url).is_none() {
             return Err(select::environment_deleted(url));
@@ -399,17 +437,13 @@ fn store(
         let mut profile = profile.clone();
         match existing {
             Some(known) => {
-                let is_there = env.profile_mut(&known.name).filter(|stored| {
-                    let same = |(one, other)| refresh::is_same(one, other);
-                    stored
-                        .oidc
-                        .as_ref()
-                        .zip(known.oidc.as_ref())
-                        .is_some_and(same)
+                let stored = env.profile_mut(&known.name).filter(|stored| {
+                    let logins = stored.oidc.as_ref().zip(known.oidc.as_ref());
+                    logins.is_some_and(|(stored, known)| refresh::is_same_user(stored, known))
                 });
-                let Some(stored) = is_there else {
+                let Some(stored) = stored else {
                     return Err(Error::failed(format!(
-                        "the profile '{}' was deleted meanwhile",
+                        "the profile '{}' was deleted during the login",
                         sanitize(&known.name)
                     ))
                     .hint("log in again: `llamactl auth login`"));
@@ -426,28 +460,19 @@ fn store(
     })
 }
 
-/// Deletes a key that was made and can't be kept.
-fn discard(app: &mut App, env: &Environment, profile: &Profile, minted: &CreatedKey) {
-    let token = profile.oidc.as_ref().map(|login| &login.access_token);
+/// Deletes a key that cannot be stored.
+fn delete_key(app: &mut App, url: &ApiUrl, login: &Login, created: &CreatedKey) {
     app.http.reset_deadline();
-    let deleted = Api::new(
-        &mut app.http,
-        &env.api_url,
-        token,
-        CredentialOrigin::NewLogin,
-    )
-    .delete_key(&minted.id);
-    if let Err(trouble) = deleted {
+    if let Err(error) = with_login(app, url, login).delete_key(&created.id) {
         prompt::warn(&format!(
-            "the API key {} is still good on {}, delete it there: {}",
-            sanitize(&minted.id),
-            env.api_url,
-            trouble.error.message
+            "the API key {} is still valid on {url}, delete it there: {}",
+            sanitize(&created.id),
+            error.error.message
         ));
     }
 }
 
-/// What this machine is called.
+/// The name of this machine.
 fn device_name(app: &App) -> String {
     #[cfg(unix)]
     let name = {
@@ -462,7 +487,10 @@ fn device_name(app: &App) -> String {
         .vars
         .raw("COMPUTERNAME")
         .map_or(String::new(), |name| name.to_string_lossy().into_owned());
-    let name: String = sanitize(name.trim()).chars().take(LONGEST_DEVICE).collect();
+    let name: String = sanitize(name.trim())
+        .chars()
+        .take(MAX_DEVICE_NAME)
+        .collect();
     match name.as_str() {
         "" => "this computer".to_string(),
         _ => name,
@@ -472,51 +500,29 @@ fn device_name(app: &App) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::url::ApiUrl;
 
-    fn login(subject: &str) -> Login {
-        serde_json::from_value(serde_json::json!({
-            "subject": subject, "client_id": "c", "discovery_url": "https://id/x", "access_token": "a"
-        }))
-        .unwrap()
+    #[test]
+    fn remaining_time_is_minutes_and_seconds() {
+        assert_eq!(minutes_and_seconds(605), "10:05");
+        assert_eq!(minutes_and_seconds(0), "0:00");
     }
 
     #[test]
-    fn which_profile_a_login_updates() {
-        let mut env = Environment::new(ApiUrl::llama_cloud());
-        for (name, subject) in [
-            ("key", None),
-            ("a", Some("ada")),
-            ("a2", Some("ada")),
-            ("b", Some("bob")),
+    fn hosts_of_one_domain_are_related() {
+        for (one, other, related) in [
+            ("api.acme.example", "id.acme.example", true),
+            ("acme.example", "id.ACME.example", true),
+            ("127.0.0.1", "localhost", true),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("api.acme.co.uk", "id.acme.co.uk", true),
+            ("api.acme.co.uk", "id.evil.co.uk", false),
+            ("api.acme.example", "acme.example.evil.example", false),
+            ("api.acme.example", "acme.auth0.com", false),
+            ("10.0.0.1", "20.0.0.1", false),
+            ("plane", "provider", false),
         ] {
-            let mut profile = Profile::new(name.into(), "p".into());
-            profile.oidc = subject.map(login);
-            env.profiles.push(profile);
+            assert_eq!(is_related(one, other), related, "{one} {other}");
+            assert_eq!(is_related(other, one), related, "{other} {one}");
         }
-        let found = |env: &Environment, name, subject| match existing(env, name, &login(subject)) {
-            Ok(profile) => profile.map(|profile| profile.name.clone()),
-            Err(error) => Some(error.message),
-        };
-        let taken = Some(name_is_taken().message);
-        for (name, subject, expected) in [
-            (None, "ada", Some("a".to_string())),
-            (None, "bob", Some("b".into())),
-            (None, "eve", None),
-            (Some("a2"), "ada", Some("a2".into())),
-            (Some("new"), "ada", None),
-            (Some("b"), "ada", taken.clone()),
-            (Some("key"), "ada", taken),
-        ] {
-            assert_eq!(found(&env, name, subject), expected, "{name:?} {subject}");
-        }
-        env.current_profile = Some("a2".into());
-        assert_eq!(found(&env, None, "ada").as_deref(), Some("a2"));
-    }
-
-    #[test]
-    fn time_left() {
-        assert_eq!(clock_face(605), "10:05");
-        assert_eq!(clock_face(0), "0:00");
     }
 }

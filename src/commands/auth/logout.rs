@@ -1,19 +1,16 @@
-//! `auth logout`: revokes what a profile's login made, and deletes the profile.
+//! `auth logout`: revokes what a profile's login created, and deletes the profile.
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::select;
+use crate::commands::{log_out, select};
 use crate::error::{Error, Result};
-use crate::login::refresh;
-use crate::login::revoke;
 use crate::sanitize::sanitize;
 use crate::store::Profile;
 use crate::term::prompt;
 use crate::url::ApiUrl;
 use crate::vars;
 
-/// What the line says.
 struct Args {
     name: Option<String>,
     all: bool,
@@ -27,7 +24,7 @@ impl Args {
         };
         match (&args.name, args.all) {
             (Some(_), true) => {
-                Err(Error::usage("a NAME and --all are both given").hint("pass one of them"))
+                Err(Error::usage("NAME and --all exclude each other").hint("pass one of them"))
             }
             _ => Ok(args),
         }
@@ -36,22 +33,21 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    refresh::recover(app)?;
     let env = app.profiles()?.current();
-    let leaving: Vec<Profile> = match args.all {
+    let profiles: Vec<Profile> = match args.all {
         true => env.profiles.clone(),
         false => {
             vec![select::profile(app, &env, args.name.as_deref(), "Log out from")?.clone()]
         }
     };
     let mut was_current = false;
-    for profile in &leaving {
-        // The server first: a key whose id is forgotten can't be deleted any more.
-        revoke::revoke(app, &env.api_url, profile);
+    for profile in &profiles {
+        // Before its ID is deleted here, or nothing could delete the key any more.
+        log_out::revoke_and_report(app, &env.api_url, profile);
         was_current |= delete(app, &env.api_url, &profile.name)?;
         prompt::say(&format!("logged out {}", sanitize(&profile.name)));
     }
-    if leaving.is_empty() {
+    if profiles.is_empty() {
         prompt::say(&format!("no profiles in {}", env.api_url));
     }
     if was_current {
@@ -59,14 +55,14 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     }
     if app.vars.raw(vars::API_KEY).is_some() {
         prompt::warn(&format!(
-            "{} is still set; commands go on using it",
+            "{} is still set, and commands will use it",
             vars::API_KEY
         ));
     }
     Ok(())
 }
 
-/// Deletes the local data. True where it was the current profile.
+/// Deletes the profile. Returns whether it was the current one.
 fn delete(app: &App, url: &ApiUrl, name: &str) -> Result<bool> {
     app.change_profiles(|store| {
         let env = store.environment_mut(url);

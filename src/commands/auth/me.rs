@@ -1,8 +1,9 @@
-//! `auth me`: shows the verified claims of a login's id token.
+//! `auth me`: prints the verified claims of a login's ID token.
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
+use crate::clock::Clock as _;
 use crate::credentials::stored_profile;
 use crate::error::{Error, Result};
 use crate::login::refresh::{self, ProfileRef};
@@ -11,9 +12,9 @@ use crate::oidc::id_token::{self, Claims, Expected, IdTokenError};
 use crate::sanitize::sanitize;
 use crate::store::Login;
 use crate::term::output;
+use crate::url::{ApiUrl, UrlPolicy};
 use crate::vars;
 
-/// What the line says.
 struct Args {
     profile: Option<String>,
 }
@@ -33,54 +34,58 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let profile = stored_profile(&env, args.profile.as_deref(), variable.as_deref())?;
     let Some(login) = &profile.oidc else {
         return Err(Error::failed(format!(
-            "the profile '{}' was not made by `llamactl auth login`",
+            "the profile '{}' was not created by `llamactl auth login`",
             sanitize(&profile.name)
         ))
-        .hint(
-            "only a browser login says who somebody is; `llamactl auth get` lists the profiles",
-        ));
+        .hint("only a browser login has an ID token; `llamactl auth get` lists the profiles"));
     };
-    let claims = match look(app, login)? {
+    let verified = match verify(app, &env.api_url, login)? {
         Err(IdTokenError::Expired) => {
-            let whose = ProfileRef {
+            let profile = ProfileRef {
                 url: &env.api_url,
                 profile: &profile.name,
             };
-            let login = refresh::renew(app, whose, login)?;
-            look(app, &login)?
+            let login = refresh::renew(app, profile, login)?;
+            verify(app, &env.api_url, &login)?
         }
-        looked => looked,
+        verified => verified,
     };
-    match claims {
-        Ok(claims) if claims.subject == login.subject => output::data(&output::json(&claims.all)),
-        Ok(_) => Err(id_token::disbelieved(IdTokenError::Other(
-            "is of another user",
-        ))),
+    match verified {
+        Ok(claims) if claims.subject == login.subject => {
+            output::data(&output::json_text(&claims.all.into()))
+        }
+        Ok(_) => Err(IdTokenError::Invalid("was issued for another user").into()),
         Err(IdTokenError::Expired) => Err(Error::auth(format!(
-            "the id token of the profile '{}' has expired, and its provider gives no new one",
+            "the ID token of the profile '{}' has expired, and its provider sent no new one",
             sanitize(&profile.name)
         ))
         .hint("log in again: `llamactl auth login`")),
-        Err(flaw) => Err(id_token::disbelieved(flaw)),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Checks the login's id token; one that is not there has expired.
-fn look(app: &mut App, login: &Login) -> Result<std::result::Result<Claims, IdTokenError>> {
-    let Some(token) = &login.id_token else {
+/// Verifies the login's ID token. A missing one counts as expired: a refresh may bring one.
+fn verify(
+    app: &mut App,
+    control_plane: &ApiUrl,
+    login: &Login,
+) -> Result<Result<Claims, IdTokenError>> {
+    let Some(id_token) = &login.id_token else {
         return Ok(Err(IdTokenError::Expired));
     };
-    let provider = Provider::read(&mut app.http, &login.discovery_url)?;
+    let policy = UrlPolicy::for_control_plane(control_plane);
+    let provider = Provider::fetch(&mut app.http, &login.discovery_url, &policy)?;
     let expected = Expected {
         issuer: &provider.issuer,
         client_id: &login.client_id,
         now: app.clock.now(),
     };
-    id_token::check(
+    let id_token = id_token.expose();
+    Ok(id_token::verify_with_current_keys(
         &mut app.http,
         &provider,
-        &mut None,
-        token.expose(),
+        None,
+        id_token,
         &expected,
-    )
+    )?)
 }

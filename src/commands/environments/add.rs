@@ -4,7 +4,7 @@ use crate::api::client::Api;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
-use crate::sanitize::quoted;
+use crate::sanitize::{quoted, sanitize};
 use crate::term::prompt;
 use crate::url::{ApiUrl, host_of};
 
@@ -34,12 +34,16 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     };
     let (version, responding_url) = Api::without_key(&mut app.http, &requested).version()?;
     let url = redirected(&requested, &responding_url)?;
+    let capabilities = version
+        .capabilities
+        .iter()
+        .map(|name| sanitize(name))
+        .collect();
     app.change_profiles(|store| {
         let env = store.environment_mut(&url);
         env.requires_auth = version.requires_auth;
-        env.min_llamactl_version
-            .clone_from(&version.min_llamactl_version);
-        env.capabilities.clone_from(&version.capabilities);
+        env.min_llamactl_version = version.min_llamactl_version.as_deref().map(sanitize);
+        env.capabilities = capabilities;
         store.current_environment = Some(url.clone());
         Ok(())
     })?;

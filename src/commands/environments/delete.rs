@@ -2,10 +2,8 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
-use crate::commands::select;
+use crate::commands::{log_out, select};
 use crate::error::Result;
-use crate::login::refresh;
-use crate::login::revoke;
 use crate::sanitize::quoted;
 use crate::term::prompt;
 use crate::url::{ApiUrl, LLAMA_CLOUD};
@@ -24,12 +22,11 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    refresh::recover(app)?;
     let store = app.profiles()?;
     let url = select::environment(app, &store, args.url.as_ref(), "Delete the environment")?;
     let profiles = store.environment(&url).map(|env| env.profiles);
     for profile in profiles.unwrap_or_default() {
-        revoke::revoke(app, &url, &profile);
+        log_out::revoke_and_report(app, &url, &profile);
     }
     let (deleted, was_current) = app.change_profiles(|store| {
         let Some(env) = store.environment(&url) else {

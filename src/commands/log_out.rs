@@ -1,0 +1,41 @@
+//! What `auth logout` and `environments delete` share: revoking what a login created, and reporting it.
+
+use crate::app::App;
+use crate::login::revoke::{KeyRevocation, LoginRevocation, revoke};
+use crate::sanitize::sanitize;
+use crate::store::Profile;
+use crate::term::prompt;
+use crate::url::ApiUrl;
+
+/// Revokes what belongs to a profile, and prints what was revoked and what was not.
+pub fn revoke_and_report(app: &mut App, url: &ApiUrl, profile: &Profile) {
+    let revocation = revoke(app, url, profile);
+    let name = sanitize(&profile.name);
+    match revocation.key {
+        KeyRevocation::None => {}
+        KeyRevocation::Deleted { id } => {
+            prompt::say(&format!("deleted the API key {} on {url}", sanitize(&id)));
+        }
+        KeyRevocation::AlreadyDeleted { id } => prompt::say(&format!(
+            "the API key {} did not exist on {url} any more",
+            sanitize(&id)
+        )),
+        KeyRevocation::StillValid { key, reason } => prompt::warn(&format!(
+            "the API key {} is still valid on {url}, delete it there: {reason}",
+            sanitize(&key)
+        )),
+    }
+    match revocation.login {
+        LoginRevocation::None => {}
+        LoginRevocation::Revoked => {
+            prompt::say(&format!("revoked the login of {name} at its provider"));
+        }
+        LoginRevocation::Unsupported => prompt::say(&format!(
+            "the login of {name} cannot be revoked at its provider; it expires there by itself"
+        )),
+        LoginRevocation::Failed(error) => prompt::warn(&format!(
+            "the login of {name} could not be revoked at its provider: {}",
+            error.message
+        )),
+    }
+}
