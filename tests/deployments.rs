@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::secrets::{KEY, OTHER_KEY};
 use crate::support::{
     ControlPlane, Deployment, Reply, Sandbox, Server, Stored, Stub, World, delete, get, post,
+    request,
 };
 
 const DEPLOYMENTS: &str = "/api/v1beta1/deployments";
@@ -971,4 +972,366 @@ fn a_log_that_does_not_end_is_not_waited_for_beyond_half_a_minute() {
         .run();
     let seconds = output.took.as_secs();
     assert!((29..45).contains(&seconds), "{seconds}");
+}
+
+/// A deployment at commit 2 whose branch `main` has moved on to commit 3.
+fn outdated() -> Deployment {
+    Deployment::new("proj-web", "app").commit("main", "3")
+}
+
+fn with_deployment(deployment: Deployment) -> (ControlPlane, Sandbox) {
+    let mut world = World::populated(KEY);
+    world.deployments = vec![deployment];
+    with_plane(world)
+}
+
+const APP: &str = "/api/v1beta1/deployments/app?project_id=proj-web";
+
+#[test]
+fn update_prints_old_and_new_commit() {
+    let (plane, sandbox) = with_deployment(outdated().commit("v2", "2").commit("next", "4"));
+    for (command, stdout) in [
+        ("deployments update app", "2222222 -> 3333333\n"),
+        ("deployments update app", "no changes\n"),
+        (
+            "deployments update app --git-ref next",
+            "3333333 -> 4444444\n",
+        ),
+        ("deployments update app", "no changes\n"),
+        (
+            "deployments update app --git-ref v2",
+            "4444444 -> 2222222\n",
+        ),
+    ] {
+        sandbox.cmd(command).stdout(stdout).run();
+    }
+    let each = [
+        format!("GET {APP}&include_events=false"),
+        format!("PATCH {APP}"),
+    ];
+    assert_eq!(
+        plane.server().lines(),
+        [&each; 5].map(Clone::clone).concat()
+    );
+    let requests = plane.server().requests();
+    assert_eq!(requests[1].text(), r#"{"git_ref":"main"}"#);
+    assert_eq!(requests[5].text(), r#"{"git_ref":"next"}"#);
+
+    plane.world().deployments[0]
+        .refs
+        .insert("same".to_string(), "2".repeat(40));
+    sandbox
+        .cmd("deployments update app --git-ref same")
+        .stdout("v2 -> same\n")
+        .run();
+    sandbox
+        .cmd("deployments update app --git-ref gone")
+        .stderr("error: [SERVER] refused the request (400): Could not resolve ref 'gone'\n")
+        .code(1)
+        .run();
+}
+
+#[test]
+fn update_of_pushed_code_says_that_it_does_not_push() {
+    let pushed = outdated().with("repo_url", json!("internal://"));
+    let (_plane, sandbox) = with_deployment(pushed);
+    sandbox
+        .cmd("deployments update app")
+        .stdout("2222222 -> 3333333\n")
+        .stderr("'app' is deployed from pushed code: redeploying what was pushed last\n")
+        .run();
+    let (plane, sandbox) = with_deployment(outdated().with("git_ref", json!(null)));
+    sandbox
+        .cmd("deployments update app")
+        .stdout("no changes\n")
+        .stderr("warning: deployment 'app' has no Git reference; pass --git-ref to choose one\n")
+        .run();
+    assert_eq!(plane.server().requests()[1].text(), r#"{"git_ref":null}"#);
+}
+
+#[test]
+fn suspend_and_resume_change_only_what_is_not_so_yet() {
+    let (plane, sandbox) = with_deployment(outdated());
+    for (command, stdout, requests) in [
+        ("deployments resume app", "no changes\n", 1),
+        ("deployments suspend app", "active -> suspended\n", 2),
+        ("deployments suspend app", "no changes\n", 1),
+        ("deployments resume app", "suspended -> active\n", 2),
+    ] {
+        let before = plane.server().requests().len();
+        sandbox.cmd(command).stdout(stdout).run();
+        assert_eq!(plane.server().requests().len() - before, requests);
+    }
+    let requests = plane.server().requests();
+    assert_eq!(requests[2].text(), r#"{"suspended":true}"#);
+    assert_eq!(requests[5].text(), r#"{"suspended":false}"#);
+    // An update resumes.
+    sandbox.cmd("deployments suspend app").any_stdout().run();
+    plane.world().deployments[0]
+        .refs
+        .insert("main".to_string(), "2".repeat(40));
+    sandbox
+        .cmd("deployments update app")
+        .stdout("suspended -> active\n")
+        .run();
+}
+
+#[test]
+fn an_update_is_never_sent_twice() {
+    let unknown =
+        "hint: the change may have been made: check with `llamactl deployments get app`\n";
+    for (command, body) in [
+        ("update app", json!({"git_ref": "main"})),
+        ("suspend app", json!({"suspended": true})),
+    ] {
+        for (reply, code, stderr) in [
+            (Reply::detail(502, "bad gateway"), 3, unknown),
+            (Reply::detail(503, "down"), 3, unknown),
+            (Reply::reset(), 3, unknown),
+            (Reply::hang_up(), 3, unknown),
+            (Reply::json(200, "{}").reset_in_head(), 3, unknown),
+            (
+                Reply::detail(429, "slow down"),
+                3,
+                "hint: try again later\n",
+            ),
+            (Reply::detail(422, "no such commit"), 1, "no such commit\n"),
+            (Reply::detail(404, "Deployment app not found"), 1, UNKNOWN),
+        ] {
+            let (stub, sandbox) = with_stub();
+            stub.expect(
+                get(APP)
+                    .query("include_events", "false")
+                    .bearer(KEY)
+                    .json(200, &outdated().json.to_string()),
+            );
+            stub.expect(
+                request("PATCH", APP)
+                    .bearer(KEY)
+                    .json_body(body.clone())
+                    .reply(reply),
+            );
+            let run = sandbox.cmd(&format!("deployments {command}"));
+            let output = run.stderr_has(stderr).code(code).run();
+            assert!(output.stderr.lines().count() <= 2, "{}", output.stderr);
+            stub.verify();
+        }
+    }
+}
+
+#[test]
+fn half_a_pair_of_variables_is_refused_by_what_changes_a_deployment() {
+    let (plane, sandbox) = with_deployment(outdated());
+    for command in [
+        "update",
+        "suspend",
+        "resume",
+        "delete --yes",
+        "rollback --git-sha 1",
+    ] {
+        for (set, value, missing) in [
+            ("LLAMA_CLOUD_API_KEY", KEY, "LLAMA_AGENTS_PROJECT_ID"),
+            ("LLAMA_AGENTS_PROJECT_ID", "p", "LLAMA_CLOUD_API_KEY"),
+        ] {
+            sandbox
+                .cmd(&format!("deployments {command} app"))
+                .env(set, value)
+                .stderr_has(&format!("error: {set} is set, but {missing} is not\n"))
+                .code(2)
+                .run();
+        }
+    }
+    assert!(plane.server().lines().is_empty());
+}
+
+#[test]
+fn wait_ends_with_the_phase() {
+    for (deployment, code, stdout, stderr) in [
+        (outdated(), 0, "Running\n", "app: Running\n".to_string()),
+        (
+            outdated().phases(["Pending", "Running"]),
+            0,
+            "Running\n",
+            "app: Pending\napp: Running\n".to_string(),
+        ),
+        (
+            outdated().phases(["Sideways", "Running"]),
+            0,
+            "Running\n",
+            "app: Sideways\napp: Running\n".to_string(),
+        ),
+        (
+            outdated().phases(["Building"]).then(json!({
+                "status": "BuildFailed",
+                "warning": "npm: not found",
+                "events": [
+                    {"reason": "Pulled", "message": "Image pulled", "type": "Normal", "count": 2},
+                    {"reason": "BackOff", "message": "Back-off\u{1b}[31m restarting"},
+                    {"reason": null, "message": "bare"},
+                ],
+            })),
+            1,
+            "BuildFailed\n",
+            "app: Building\napp: BuildFailed\nevent: Pulled: Image pulled\n\
+            event: BackOff: Back-off[31m restarting\nevent: bare\n\
+            error: deployment 'app' failed: BuildFailed: npm: not found\n\
+            hint: `llamactl deployments logs app` shows its logs\n"
+                .to_string(),
+        ),
+        (
+            outdated().with("status", json!("Suspended")),
+            1,
+            "Suspended\n",
+            "app: Suspended\nerror: deployment 'app' is suspended\nhint: `llamactl deployments resume` resumes it\n"
+                .to_string(),
+        ),
+    ] {
+        let (_plane, sandbox) = with_deployment(deployment);
+        sandbox
+            .cmd("deployments wait app")
+            .stdout(stdout)
+            .stderr(&stderr)
+            .code(code)
+            .run();
+    }
+}
+
+#[test]
+fn wait_times_out_with_the_last_phase() {
+    let pending = || {
+        outdated()
+            .with("status", json!("Pending"))
+            .with("warning", json!("no nodes"))
+    };
+    for (timeout, requests) in [(0, 1), (1, 2)] {
+        let (plane, sandbox) = with_deployment(pending());
+        sandbox
+            .cmd(&format!("deployments wait app --timeout {timeout}"))
+            .stderr(&format!(
+                "app: Pending\n\
+                error: deployment 'app' did not settle within {timeout} seconds; its phase is 'Pending': no nodes\n\
+                hint: wait longer with --timeout; `llamactl deployments logs app` shows its logs\n"
+            ))
+            .code(3)
+            .run();
+        let lines = plane.server().lines();
+        assert_eq!(lines.len(), requests, "{lines:?}");
+        assert_eq!(
+            lines.last(),
+            Some(&format!("GET {APP}&include_events=true"))
+        );
+    }
+}
+
+#[test]
+fn wait_rides_out_what_does_not_last_and_nothing_else() {
+    let reply = |phase: &str| {
+        Reply::json(
+            200,
+            outdated().with("status", json!(phase)).json.to_string(),
+        )
+    };
+    for (replies, code, stderr) in [
+        (
+            vec![
+                reply("Pending"),
+                Reply::detail(503, "x"),
+                Reply::reset(),
+                reply("Running"),
+            ],
+            0,
+            "app: Pending\napp: Running\n",
+        ),
+        (
+            vec![
+                reply("Pending"),
+                Reply::detail(404, "Deployment app not found"),
+            ],
+            1,
+            "app: Pending\nerror: deployment 'app' was deleted while waiting for it\n",
+        ),
+        (
+            vec![Reply::detail(404, "Deployment app not found")],
+            1,
+            "error: no deployment named 'app' in project 'proj-web' of [SERVER]\nhint: `llamactl deployments get` lists the deployments; --project selects another project\n",
+        ),
+        (
+            vec![reply("Pending"), Reply::detail(401, "Invalid API key")],
+            4,
+            "app: Pending\nerror: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n",
+        ),
+    ] {
+        let (stub, sandbox) = with_stub();
+        let mut expected = get(APP).query("include_events", "false").bearer(KEY);
+        for reply in replies {
+            expected = expected.reply(reply);
+        }
+        stub.expect(expected);
+        sandbox
+            .cmd("deployments wait app")
+            .any_stdout()
+            .stderr(stderr)
+            .code(code)
+            .run();
+        stub.verify();
+    }
+}
+
+#[test]
+fn update_waits_for_the_new_phase() {
+    let (plane, sandbox) =
+        with_deployment(outdated().phases(["Running", "Running", "Pending", "Running"]));
+    sandbox
+        .cmd("deployments update app --wait --timeout 60")
+        .stdout("2222222 -> 3333333\nRunning\n")
+        .stderr("app: Running\napp: Pending\napp: Running\n")
+        .run();
+    assert_eq!(plane.server().lines().len(), 5);
+    let (_plane, sandbox) = with_deployment(outdated().with("suspended", json!(true)).phases([
+        "Suspended",
+        "Suspended",
+        "Pending",
+        "Running",
+    ]));
+    sandbox
+        .cmd("deployments resume app --wait")
+        .stdout("suspended -> active\nRunning\n")
+        .stderr("app: Suspended\napp: Pending\napp: Running\n")
+        .run();
+    let (_plane, sandbox) =
+        with_deployment(outdated().phases(["Running", "RollingOut", "Running"]));
+    sandbox
+        .cmd("deployments rollback app --git-sha 1111111 --wait")
+        .stdout("Running\n")
+        .stderr("rolled back 'app' to 1111111\napp: RollingOut\napp: Running\n")
+        .run();
+    for command in ["update app", "resume app", "rollback app --git-sha 1"] {
+        sandbox
+            .cmd(&format!("deployments {command} --timeout 5"))
+            .stderr("error: --timeout requires --wait\n")
+            .code(2)
+            .run();
+    }
+}
+
+#[test]
+fn rollback_on_a_terminal_offers_the_release_history() {
+    let (plane, sandbox) = with_deployment(outdated());
+    let mut terminal = sandbox.cmd("deployments rollback app").terminal();
+    terminal
+        .expect("1) 2222222 (2026-01-02T12:00:00Z, current)")
+        .expect("2) 1111111 (2026-01-01T12:00:00Z)")
+        .expect(": ")
+        .type_line("2")
+        .expect("rolled back 'app' to 1111111");
+    terminal.wait().assert_code(0).assert_restored();
+    let last = plane.server().requests().pop().expect("a request");
+    assert_eq!(
+        last.text(),
+        format!(r#"{{"git_sha":"{}"}}"#, "1".repeat(40))
+    );
+    plane.world().deployments[0].history.clear();
+    let mut terminal = sandbox.cmd("deployments rollback app").terminal();
+    terminal.expect("error: no releases of 'app' yet");
+    terminal.wait().assert_code(1);
 }

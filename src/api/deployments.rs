@@ -38,10 +38,22 @@ pub struct Deployment {
     pub status: String,
     #[serde(default)]
     pub warning: Option<String>,
+    /// Sent only if the request asks for them.
+    #[serde(default)]
+    pub events: Option<Vec<Event>>,
     #[serde(default)]
     pub appserver_version: Option<String>,
     #[serde(default)]
     pub suspended: bool,
+}
+
+/// A Kubernetes event of a deployment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub message: Option<String>,
 }
 
 /// One entry of a deployment's release history.
@@ -99,6 +111,27 @@ impl Api<'_> {
     /// `GET …/deployments/{id}?project_id=&include_events=false`.
     pub fn deployment(&mut self, id: &str, project: &str) -> Result<Deployment, ApiError> {
         self.get(&format!("{}&include_events=false", path(id, "", project)))
+    }
+
+    /// As [`Api::deployment`], with the deployment's events.
+    pub fn deployment_with_events(
+        &mut self,
+        id: &str,
+        project: &str,
+    ) -> Result<Deployment, ApiError> {
+        self.get(&format!("{}&include_events=true", path(id, "", project)))
+    }
+
+    /// `PATCH …/deployments/{id}?project_id=`: changes the fields that `update` has.
+    pub fn update_deployment(
+        &mut self,
+        id: &str,
+        project: &str,
+        update: &serde_json::Value,
+    ) -> Result<Deployment, ApiError> {
+        let body = Body::Json(update.to_string());
+        let response = self.with_key(Method::Patch, &path(id, "", project), body)?;
+        self.parse(&response)
     }
 
     /// `GET …/deployments/{id}/history?project_id=`.

@@ -47,6 +47,8 @@ pub enum Method {
     Get,
     /// Sends something to it; never repeated once it may have arrived.
     Post,
+    /// Changes it; sent once, never repeated.
+    Patch,
     /// Deletes it.
     Delete,
 }
@@ -168,6 +170,7 @@ pub struct Http {
     /// One agent for each way to a server, so that its connections are used again.
     agents: Vec<(Way, ureq::Agent)>,
     deadline: Option<Instant>,
+    attempts: u32,
     answer_lost: bool,
     /// The one warning that credentials travel in the open.
     warning: Once,
@@ -183,6 +186,7 @@ impl Http {
             settings: None,
             agents: Vec::new(),
             deadline: None,
+            attempts: TRIES,
             answer_lost: false,
             warning: Once::new(),
         }
@@ -192,6 +196,12 @@ impl Http {
     /// out or something in between answered in its place.
     pub fn answer_lost(&self) -> bool {
         self.answer_lost
+    }
+
+    /// For a command that polls: from now on a request is sent once, and all requests until the next call get `time`.
+    pub fn poll_within(&mut self, time: Duration) {
+        self.attempts = 1;
+        self.deadline = Some(Instant::now() + time);
     }
 
     /// Starts the command's time again, after a wait that was the user's.
@@ -258,7 +268,7 @@ impl Http {
                 Ok(response) => matches!(response.status, 502..=504),
             };
             let again = match seen {
-                _ if attempt == TRIES => None,
+                _ if attempt >= self.attempts || request.method == Method::Patch => None,
                 Err(failure) if failure.lasts => None,
                 Err(failure) => match (failure.cause, request.method) {
                     (TransportErrorKind::NoConnection, _)
@@ -302,6 +312,7 @@ impl Http {
         let name = match request.method {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Patch => "PATCH",
             Method::Delete => "DELETE",
         };
         let end = match outcome {
@@ -394,6 +405,7 @@ impl Http {
             .method(match request.method {
                 Method::Get => wire::Method::GET,
                 Method::Post => wire::Method::POST,
+                Method::Patch => wire::Method::PATCH,
                 Method::Delete => wire::Method::DELETE,
             })
             .header("Accept", accept);
@@ -427,7 +439,7 @@ impl Http {
             });
         }
         let (Limit::Whole(time) | Limit::Head(time)) = limit;
-        let answer = if body.is_empty() && request.method != Method::Post {
+        let answer = if body.is_empty() && !matches!(request.method, Method::Post | Method::Patch) {
             agent.run(limit.on(&agent, builder.body(()).map_err(unsendable)?))
         } else {
             agent.run(limit.on(&agent, builder.body(body).map_err(unsendable)?))

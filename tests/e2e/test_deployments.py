@@ -3,9 +3,11 @@
 import json
 import time
 from datetime import datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 
+from llama_agents.core import schema
 from support.control_plane import DEPLOYMENTS, MORNING, SHAS, log_events
 
 EVENTS = 100_000
@@ -178,6 +180,59 @@ def test_rollback(deployments, plane):
     deployments("rollback", "chat").failed(2, "--git-sha")
 
 
+# -- update, suspend, resume, wait --
+
+
+def test_update_deploys_the_latest_commit_of_the_reference(deployments, plane):
+    assert deployments("update", "chat").ok().stdout == "no changes\n"
+    read, change = plane.take()
+    assert (read.line(), change.line()) == (f"GET {DEPLOYMENTS}/chat", f"PATCH {DEPLOYMENTS}/chat")
+    assert (change.query, change.body) == ({"project_id": "prj-alpha"}, {"git_ref": "main"})
+    plane.world.refs |= {"main": "d" * 40, "v1": SHAS[1]}
+    assert deployments("update", "chat").ok().stdout == f"{SHAS[0][:7]} -> ddddddd\n"
+    assert deployments("update", "chat", "--git-ref", "v1").ok().stdout == f"ddddddd -> {SHAS[1][:7]}\n"
+    deployments("update", "chat", "--git-ref", "v9").failed(1, "v9")
+    assert deployments("get", "chat", "-o", "json").ok().json()["spec"]["git_ref"] == "v1"
+
+
+def test_suspend_and_resume(deployments, plane):
+    assert deployments("suspend", "chat").ok().stdout == "active -> suspended\n"
+    assert plane.take()[-1].body == {"suspended": True}
+    assert deployments("suspend", "chat").ok().stdout == "no changes\n"
+    assert deployments("resume", "chat").ok().stdout == "suspended -> active\n"
+    assert plane.world.deployments["chat"].suspended is False
+
+
+def test_update_waits_for_the_phase_of_the_change(deployments, plane):
+    plane.world.refs["main"] = "d" * 40
+    plane.world.upcoming["chat"] = [{"status": phase} for phase in ("Running", "Running", "Pending", "Running")]
+    answer = deployments("update", "chat", "--wait").ok()
+    assert answer.stdout == f"{SHAS[0][:7]} -> ddddddd\nRunning\n"
+    assert "Pending" in answer.stderr
+    assert plane.lines().count(f"PATCH {DEPLOYMENTS}/chat") == 1
+
+
+@pytest.mark.parametrize("phase", ["Failed", "BuildFailed", "RolloutFailed"])
+def test_wait_fails_with_the_reason_and_the_events(deployments, plane, phase):
+    event = schema.DeploymentEvent(reason="BackOff", message="Back-off restarting", type="Warning", count=3)
+    failed = {"status": phase, "warning": "exit status 1", "events": [event]}
+    plane.world.upcoming["chat"] = [{"status": "Building"}, failed]
+    answer = deployments("wait", "chat")
+    answer.failed(1, "exit status 1")
+    assert answer.stdout == f"{phase}\n"
+    assert "BackOff: Back-off restarting" in answer.stderr
+    assert plane.take()[-1].query["include_events"] == "true"
+
+
+@pytest.mark.parametrize(
+    "phase", [phase for phase in get_args(schema.LlamaDeploymentPhase) if not phase.endswith("Failed")]
+)
+def test_wait_knows_every_phase_of_the_vendor(deployments, plane, phase):
+    plane.world.add_deployment("one", status=phase)
+    code = {"Running": 0, "Suspended": 1}.get(phase, 3)
+    assert deployments("wait", "one", "--timeout", "0").code == code
+
+
 # -- delete --
 
 
@@ -191,13 +246,19 @@ def test_delete_wants_to_be_sure(deployments, plane):
 
 
 @pytest.mark.parametrize("missing", ["LLAMA_CLOUD_API_KEY", "LLAMA_AGENTS_PROJECT_ID"])
-def test_delete_and_rollback_refuse_half_of_the_variables(cli, plane, variables, missing):
+def test_changes_refuse_half_of_the_variables(cli, plane, variables, missing):
     """A stored profile must not be what gets hit when a variable was forgotten."""
     cli("environments", "add", plane.url).ok()
     cli("auth", "token", "--api-key", plane.world.add_key(), "--project", "prj-alpha").ok()
     plane.take()
     del variables[missing]
-    for command in (["delete", "chat", "--yes"], ["rollback", "chat", "--git-sha", SHAS[1]]):
+    for command in (
+        ["delete", "chat", "--yes"],
+        ["rollback", "chat", "--git-sha", SHAS[1]],
+        ["update", "chat"],
+        ["suspend", "chat"],
+        ["resume", "chat"],
+    ):
         cli("deployments", *command, env=variables).failed(2, missing)
     assert plane.take() == []
 

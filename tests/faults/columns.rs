@@ -126,7 +126,7 @@ const fn deployment(
     column(name, line, (method, path), "/status")
 }
 
-pub static COLUMNS: [Column; 27] = [
+pub static COLUMNS: [Column; 31] = [
     column(
         "token",
         "auth token --project proj-web --name new --api-key llx-zyxwvutsrqponm9876543210ab",
@@ -209,6 +209,10 @@ pub static COLUMNS: [Column; 27] = [
         "POST",
         "/api/v1beta1/deployments/search/rollback",
     ),
+    deployment("update: before", "deployments update search", "GET", SEARCH).controls(1),
+    deployment("update", "deployments update search", "PATCH", SEARCH),
+    deployment("suspend", "deployments suspend search", "PATCH", SEARCH),
+    deployment("wait", "deployments wait search --timeout 0", "GET", SEARCH).controls(3),
     deployment(
         "delete",
         "deployments delete search --yes",

@@ -195,12 +195,16 @@ fn problems(
         check(!text.contains("panicked"), "a panic".to_string());
     }
     let is_json = serde_json::from_slice::<Value>(&output.raw_stdout).is_ok();
+    let prints_a_line = ["update", "suspend", "wait"]
+        .iter()
+        .any(|command| column.line.starts_with(&format!("deployments {command} ")));
     let is_data = column.line.ends_with("json") || column.line == "auth me";
     check(
         match (code, column.role) {
             (_, Role::Shown | Role::Extra) => is_json,
             (_, Role::Stream) => true,
             (0, _) if is_data => is_json,
+            (0, _) if prints_a_line => output.stdout.lines().count() == 1,
             _ => output.stdout.is_empty(),
         },
         "stdout is not what it should be".to_string(),

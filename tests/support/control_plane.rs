@@ -3,7 +3,7 @@
 //! It answers as the service does, errors included. What it holds is a [`World`], which a test sets up before and may
 //! change between two runs. The demo runs the same one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +46,10 @@ pub struct Deployment {
     pub id: String,
     /// All that the service says about it.
     pub json: Value,
+    /// The commits of its repository, by reference; an update to another reference is refused.
+    pub refs: BTreeMap<String, String>,
+    /// Fields that the next requests for it show, one after the other, as a rollout goes on.
+    pub upcoming: VecDeque<Value>,
     /// Newest first.
     pub history: Vec<Value>,
     pub logs: Vec<Value>,
@@ -77,6 +81,8 @@ impl Deployment {
             project: project.to_string(),
             id: id.to_string(),
             json,
+            refs: BTreeMap::from([("main".to_string(), "2".repeat(40))]),
+            upcoming: VecDeque::new(),
             history: vec![release("2", "02"), release("1", "01")],
             logs: Vec::new(),
         }
@@ -86,6 +92,38 @@ impl Deployment {
     pub fn with(mut self, field: &str, value: Value) -> Deployment {
         self.json[field] = value;
         self
+    }
+
+    /// With a commit that a reference resolves to: the digit forty times.
+    pub fn commit(mut self, git_ref: &str, digit: &str) -> Deployment {
+        self.refs.insert(git_ref.to_string(), digit.repeat(40));
+        self
+    }
+
+    /// With the phases that the next requests for it show.
+    pub fn phases<const N: usize>(mut self, phases: [&str; N]) -> Deployment {
+        let fields = phases.map(|phase| json!({ "status": phase }));
+        self.upcoming.extend(fields);
+        self
+    }
+
+    /// With fields that one of the next requests for it shows.
+    pub fn then(mut self, fields: Value) -> Deployment {
+        self.upcoming.push_back(fields);
+        self
+    }
+
+    fn show(&mut self, with_events: bool) -> Value {
+        if let Some(Value::Object(fields)) = self.upcoming.pop_front() {
+            for (field, value) in fields {
+                self.json[field] = value;
+            }
+        }
+        let mut json = self.json.clone();
+        if !with_events {
+            json["events"] = Value::Null;
+        }
+        json
     }
 
     /// With a line in its log.
@@ -294,7 +332,8 @@ impl World {
         };
         let deployment = &mut self.deployments[at];
         match (method, &rest[1..]) {
-            ("GET", []) => ok(&deployment.json),
+            ("GET", []) => ok(&deployment.show(request.query("include_events") == Some("true"))),
+            ("PATCH", []) => update(deployment, request),
             ("DELETE", []) => {
                 self.deployments.remove(at);
                 Reply::json(200, "null")
@@ -352,6 +391,23 @@ impl World {
             json!({"id": id, "name": name, "redacted_api_key": key}).to_string(),
         )
     }
+}
+
+/// The response has the new commit and the old phase, as the service's own.
+fn update(deployment: &mut Deployment, request: &Request) -> Reply {
+    let body = request.json().unwrap_or_default();
+    if let Some(git_ref) = body["git_ref"].as_str() {
+        let Some(sha) = deployment.refs.get(git_ref) else {
+            return Reply::detail(400, &format!("Could not resolve ref '{git_ref}'"));
+        };
+        deployment.json["git_ref"] = json!(git_ref);
+        deployment.json["git_sha"] = json!(sha);
+        deployment.json["suspended"] = json!(false);
+    }
+    if let Some(suspended) = body["suspended"].as_bool() {
+        deployment.json["suspended"] = json!(suspended);
+    }
+    ok(&deployment.json)
 }
 
 fn rollback(deployment: &mut Deployment, request: &Request) -> Reply {

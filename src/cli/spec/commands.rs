@@ -281,13 +281,82 @@ const DEPLOYMENTS: &[Command] = &[
         },
     },
     Command {
-        name: "rollback",
-        about: "Put a deployment back to an earlier commit",
+        name: "update",
+        about: "Deploy the latest commit of a Git reference",
+        details: "Prints the old and the new commit, or `no changes`. A deployment whose code is pushed to the control plane \
+            is redeployed from what was pushed last; this command does not push.",
+        node: Node::Leaf {
+            id: Id::DeploymentsUpdate,
+            args: &[DEPLOYMENT],
+            options: &[&GIT_REF, &WAIT, &TIMEOUT, &PROJECT, &PROFILE],
+            examples: &[
+                example(
+                    "llamactl deployments update my-app",
+                    "the latest commit of its branch",
+                ),
+                example(
+                    "llamactl deployments update my-app --git-ref v1.2.0 --wait",
+                    "in a pipeline: fails if the deployment does",
+                ),
+            ],
+        },
+    },
+    Command {
+        name: "suspend",
+        about: "Stop a deployment until it is resumed",
         details: "",
+        node: Node::Leaf {
+            id: Id::DeploymentsSuspend,
+            args: &[DEPLOYMENT],
+            options: &[&PROJECT, &PROFILE],
+            examples: &[example(
+                "llamactl deployments suspend my-app",
+                "scale it to zero",
+            )],
+        },
+    },
+    Command {
+        name: "resume",
+        about: "Start a suspended deployment again",
+        details: "",
+        node: Node::Leaf {
+            id: Id::DeploymentsResume,
+            args: &[DEPLOYMENT],
+            options: &[&WAIT, &TIMEOUT, &PROJECT, &PROFILE],
+            examples: &[example(
+                "llamactl deployments resume my-app --wait",
+                "until it runs",
+            )],
+        },
+    },
+    Command {
+        name: "wait",
+        about: "Wait until a deployment is running or has failed",
+        details: "Exits with 0 if it is running, 1 if it failed, is suspended or was deleted, and 3 if neither happened in \
+            time. The final phase is printed on standard output, the phases before it on standard error. After a change \
+            made with `--wait`, a final phase counts once another phase or commit was seen, or after 30 seconds: the \
+            server does not say which change a phase belongs to.",
+        node: Node::Leaf {
+            id: Id::DeploymentsWait,
+            args: &[DEPLOYMENT],
+            options: &[&TIMEOUT, &PROJECT, &PROFILE],
+            examples: &[
+                example(
+                    "llamactl deployments wait my-app --timeout 300",
+                    "five minutes",
+                ),
+                example("llamactl deployments wait my-app --timeout 0", "check once"),
+            ],
+        },
+    },
+    Command {
+        name: "rollback",
+        about: "Return a deployment to an earlier commit",
+        details: "On a terminal, without --git-sha, choose from the release history.",
         node: Node::Leaf {
             id: Id::DeploymentsRollback,
             args: &[DEPLOYMENT],
-            options: &[&GIT_SHA, &PROJECT, &PROFILE],
+            options: &[&GIT_SHA, &WAIT, &TIMEOUT, &PROJECT, &PROFILE],
             examples: &[example(
                 "llamactl deployments rollback my-app --git-sha 1a2b3c4",
                 "`deployments history` lists the commits",
@@ -580,8 +649,8 @@ pub static PROGRAM: Command = Command {
             },
             Command {
                 name: "deployments",
-                about: "Look at deployments and manage them",
-                details: "Making and changing deployments from source needs the Python tool.",
+                about: "Inspect, update and manage deployments",
+                details: "Creating deployments and editing their configuration needs the Python tool.",
                 node: Node::Group {
                     commands: DEPLOYMENTS,
                     aliases: &[("list", "get")],
@@ -589,7 +658,6 @@ pub static PROGRAM: Command = Command {
                         moved("create", PYTHON_ONLY),
                         moved("apply", PYTHON_ONLY),
                         moved("edit", PYTHON_ONLY),
-                        moved("update", PYTHON_ONLY),
                         moved("template", PYTHON_ONLY),
                         moved("configure-git-remote", PYTHON_ONLY),
                     ],

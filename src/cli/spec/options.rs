@@ -230,7 +230,26 @@ pub(super) const GIT_SHA: Opt = valued(
     "git-sha",
     "SHA",
     Value::Text,
-    "The commit to go back to, as `deployments history` lists it",
+    "The commit to return to, as `deployments history` lists it; required when not interactive",
+);
+pub(super) const GIT_REF: Opt = valued(
+    OptId::GitRef,
+    "git-ref",
+    "REF",
+    Value::Text,
+    "The branch, tag or commit to deploy [default: the one it has]",
+);
+pub(super) const WAIT: Opt = switch(
+    OptId::Wait,
+    "wait",
+    "Wait for the result, as `deployments wait` does",
+);
+pub(super) const TIMEOUT: Opt = valued(
+    OptId::Timeout,
+    "timeout",
+    "SECONDS",
+    Value::Number,
+    "Wait at most this long; 0 checks once [default: 600]",
 );
 pub(super) const YES: Opt = Opt {
     short: Some('y'),

@@ -4,7 +4,12 @@ pub mod delete;
 pub mod get;
 pub mod history;
 pub mod logs;
+pub mod resume;
 pub mod rollback;
+mod rollout;
+pub mod suspend;
+pub mod update;
+pub mod wait;
 
 use crate::api::client::Api;
 use crate::api::session::Session;

@@ -77,6 +77,8 @@ class World:
     )
     deployments: dict = field(default_factory=dict)
     history: dict = field(default_factory=dict)
+    refs: dict = field(default_factory=lambda: {"main": SHAS[0]})  # what a Git reference resolves to
+    upcoming: dict = field(default_factory=dict)  # id → fields that the next requests for it show
     logs: dict = field(default_factory=dict)  # id → function that yields LogEvents from the oldest on
     keys: dict = field(default_factory=dict)  # API key → {id, name, user}
     refused: set = field(default_factory=set)  # access tokens refused here before their time
@@ -161,7 +163,11 @@ class Service(AbstractDeploymentsService, AbstractPublicDeploymentsService):
         )
 
     async def get_deployment(self, project_id, deployment_id, include_events=False):
-        return self._deployment(project_id, deployment_id)
+        found = self._deployment(project_id, deployment_id)
+        if self.world.upcoming.get(deployment_id):
+            found = found.model_copy(update=self.world.upcoming[deployment_id].pop(0))
+            self.world.deployments[deployment_id] = found
+        return found if include_events else found.model_copy(update={"events": None})
 
     async def get_deployment_history(self, project_id, deployment_id):
         self._deployment(project_id, deployment_id)
@@ -217,7 +223,18 @@ class Service(AbstractDeploymentsService, AbstractPublicDeploymentsService):
         raise HTTPException(501, "not in these tests")
 
     async def update_deployment(self, project_id, deployment_id, update_data):
-        raise HTTPException(501, "not in these tests")
+        """As the vendor's service: the response has the new commit and still the old phase; an update resumes."""
+        found = self._deployment(project_id, deployment_id)
+        changes = {}
+        if update_data.git_ref is not None:
+            sha = self.world.refs.get(update_data.git_ref)
+            if not sha:
+                raise HTTPException(400, f"Could not resolve ref '{update_data.git_ref}'")
+            changes = {"git_ref": update_data.git_ref, "git_sha": sha, "suspended": False}
+        if update_data.suspended is not None:
+            changes["suspended"] = update_data.suspended
+        self.world.deployments[deployment_id] = found.model_copy(update=changes)
+        return self.world.deployments[deployment_id]
 
     async def validate_repository(self, project_id, request):
         raise HTTPException(501, "not in these tests")
