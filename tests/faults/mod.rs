@@ -272,7 +272,7 @@ fn speech(column: &Column, lines: &[&str], code: i32) -> Vec<String> {
             () if line.starts_with("warning: ") => true,
             // What a success says, and what a login shows on the way.
             () => {
-                (code == 0 || column.is_login())
+                (code == 0 || column.is_login() || column.name == "wait")
                     && !line.starts_with("error")
                     && !line.starts_with("hint")
             }

@@ -386,11 +386,11 @@ mod tests {
         }
     }
 
-    fn changed(before: (&str, &str), after: (&str, &str)) -> Option<Change> {
-        Some(Change {
+    fn changed(before: (&str, &str), after: (&str, &str)) -> Change {
+        Change {
             before: deployment(before.0, before.1),
             after: deployment(after.0, after.1),
-        })
+        }
     }
 
     /// What a server responds from a second on: a phase and a commit, or an error.
@@ -576,7 +576,7 @@ mod tests {
                 0,
             ),
         ] {
-            let (seen, ended, _) = run(changed(before, after), 60, script);
+            let (seen, ended, _) = run(Some(changed(before, after)), 60, script);
             assert_eq!(seen, outcome, "{before:?} {after:?} {script:?}");
             assert!((at..at + 5).contains(&ended), "{script:?}: at {ended}");
         }
@@ -584,7 +584,7 @@ mod tests {
 
     #[test]
     fn outcome_of_an_update_without_changes_is_known_at_once() {
-        let same = changed(("Running", "1"), ("Running", "1"));
+        let same = Some(changed(("Running", "1"), ("Running", "1")));
         let (outcome, _, requests) = run(same, 60, &[(0, Ok(("Running", "1")))]);
         assert_eq!(
             (outcome.as_str(), requests),
