@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::sanitize;
+
 /// Why a command ended without doing what was asked; each kind is one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -55,7 +57,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (130, "Interrupted."),
 ];
 
-/// An error as it is shown: `error: …` and at most one `hint: …`.
+/// An error as it is shown: `error: …` and at most one `hint: …`. Its `Display` sanitizes both and masks API keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Decides the exit code.
@@ -108,9 +110,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "error: {}", sanitize::message(&self.message))?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
+            Some(hint) => write!(f, "\nhint: {}", sanitize::message(hint)),
             None => Ok(()),
         }
     }

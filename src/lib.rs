@@ -34,8 +34,8 @@ use std::ffi::OsString;
 
 use cli::parse::{Parsed, parse};
 use cli::spec::OptId;
-use error::{Kind, Result};
-use term::{output, prompt};
+use error::Result;
+use term::{message, output, signals};
 
 // A constant can't stand in `concat!`.
 macro_rules! compatible_with {
@@ -58,13 +58,11 @@ const VERSION: &str = concat!(
 
 /// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    signals::install();
     match parse(args).and_then(answer) {
         Ok(()) => 0,
         Err(error) => {
-            if error.kind == Kind::Interrupted {
-                prompt::say("");
-            }
-            prompt::say(&error.to_string());
+            message::error(&error);
             error.kind.exit_code()
         }
     }

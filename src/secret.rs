@@ -22,12 +22,7 @@ impl Secret {
 
     /// The first six and the last four characters around `****`, and less of a short key: at most half of it is shown.
     pub fn masked(&self) -> String {
-        let text: Vec<char> = self.0.chars().collect();
-        let shown = (text.len() / 2).min(10);
-        let tail = shown * 2 / 5;
-        let head: String = text.iter().take(shown - tail).collect();
-        let tail: String = text.iter().skip(text.len() - tail).collect();
-        format!("{head}****{tail}")
+        crate::sanitize::mask(&self.0)
     }
 }
 

@@ -255,7 +255,7 @@ fn scripts_are_printed() {
     let wrong = sandbox.cmd("completion generate tcsh").code(2);
     wrong
         .stderr(
-            "error: SHELL is bash, zsh or fish\nhint: see `llamactl completion generate --help`\n",
+            "error: SHELL must be bash, zsh or fish\nhint: see `llamactl completion generate --help`\n",
         )
         .run();
 }

@@ -11,7 +11,6 @@ mod docs;
 mod dotenv;
 mod empty_root;
 mod env_file;
-mod environments;
 mod faults;
 mod handover;
 mod import;

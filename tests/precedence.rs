@@ -378,12 +378,12 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             K.0,
             "llx 0",
-            "error: the environment variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it\n",
+            "error: the environment variable LLAMA_CLOUD_API_KEY contains whitespace\n",
         ),
         (
             P.0,
             "a b",
-            "error: the environment variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it\n",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID contains whitespace\n",
         ),
         (
             B.0,
@@ -418,7 +418,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
         (
             "--project",
             "a b",
-            "error: --project 'a b' has blanks or control characters in it\n",
+            "error: --project 'a b' contains whitespace\n",
         ),
         ("--profile", "gone", ""),
     ] {

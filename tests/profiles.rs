@@ -544,7 +544,7 @@ fn what_a_server_says_of_itself_is_stored_and_may_warn() {
     let known = with(
         environment("[SERVER]", &[]),
         "capabilities",
-        json!(["[31mred"]),
+        json!(["\u{1b}[31mred"]),
     );
     let known = with(known, "min_llamactl_version", "9.1");
     assert_eq!(sandbox.stored(), store(&known));
@@ -939,7 +939,7 @@ fn a_server_that_needs_no_key_can_be_looked_at() {
 #[test]
 fn what_servers_and_files_say_can_t_play_tricks_on_the_terminal() {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2Jred\u{202e}\nline\u{9b}";
-    let shown = "]0;owned[2Jred line";
+    let shown = "\\u{1b}]0;owned\\u{7}\\u{1b}[2Jred\\u{202e}";
     let mut world = World::populated(KEY);
     world.projects.truncate(1);
     world.projects[0].name = Some(evil.to_string());
@@ -1028,7 +1028,7 @@ fn a_project_that_no_profile_can_have() {
     sandbox
         .cmd("projects use")
         .code(3)
-        .stderr("error: [SERVER] sent an invalid project ID 'a b': it has blanks or control characters in it\n")
+        .stderr("error: [SERVER] sent an invalid project ID 'a b': it contains whitespace\n")
         .run();
     assert_eq!(sandbox.stored(), before);
 }

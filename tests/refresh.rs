@@ -319,7 +319,11 @@ fn signal_during_refresh_waits_until_the_tokens_are_stored() {
     let gate = Gate::default();
     setup.provider.script().gate = Some(gate.clone());
     let before = setup.provider.server().requests().len();
-    let run = setup.sandbox.cmd("projects get").code(130).any_stderr();
+    let run = setup
+        .sandbox
+        .cmd("projects get")
+        .signal(Signal::INT)
+        .any_stderr();
     let mut running = run.spawn();
     setup.provider.server().wait_for_requests(before + 2);
     running.signal(Signal::INT);

@@ -484,6 +484,6 @@ fn a_server_that_wants_a_newer_client() {
     stub.expect(get(VERSION).reply(Reply::status(404)));
     sandbox
         .cmd("auth status")
-        .stdout_has("project      p ([31mred)")
+        .stdout_has("project      p (\\u{1b}[31mred)")
         .run();
 }

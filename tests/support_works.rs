@@ -518,11 +518,7 @@ fn a_terminal_tells_how_it_was_left() {
     let sandbox = Sandbox::new();
     let silent = "stty -echo; printf 'key: '; read -r key; echo; echo ${#key}";
     let mut terminal = sh(&sandbox, silent).machine_path().terminal();
-    terminal
-        .expect("key: ")
-        .wait_for_silence()
-        .type_line(KEY)
-        .expect("30");
+    terminal.expect("key: ").type_line(KEY).expect("30");
     let ended = terminal.wait();
     ended.assert_code(0);
     assert!(failure(|| drop(ended.assert_restored().clone())).contains("the terminal's settings"));

@@ -90,12 +90,12 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     // Values.
     (
         "auth get -o",
-        "option '--output' is missing its value",
+        "option '--output' requires a value",
         "see `llamactl auth get --help`",
     ),
     (
         "auth token --api-key --project p",
-        "option '--api-key' is missing its value",
+        "option '--api-key' requires a value",
         "see `llamactl auth token --help`",
     ),
     (
@@ -105,12 +105,12 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     ),
     (
         "auth get -o xml",
-        "option '--output' takes text, json or yaml",
+        "option '--output' must be text, json or yaml",
         "see `llamactl auth get --help`",
     ),
     (
         "auth get -o=",
-        "option '--output' takes text, json or yaml",
+        "option '--output' must be text, json or yaml",
         "see `llamactl auth get --help`",
     ),
     (
@@ -125,23 +125,23 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     ),
     (
         "deployments logs app --tail many",
-        "option '--tail' takes a whole number",
+        "option '--tail' requires a number",
         "see `llamactl deployments logs --help`",
     ),
     (
         "deployments logs app --tail=-1",
-        "option '--tail' takes a whole number",
+        "option '--tail' requires a number",
         "see `llamactl deployments logs --help`",
     ),
     // Arguments.
     (
         "auth get a b",
-        "`llamactl auth get` takes no further argument",
+        "unexpected argument to `llamactl auth get`",
         "see `llamactl auth get --help`",
     ),
     (
         "config x",
-        "`llamactl config` takes no further argument",
+        "unexpected argument to `llamactl config`",
         "see `llamactl config --help`",
     ),
     (
@@ -205,7 +205,7 @@ fn words_that_moved_say_where_to() {
         ("pkg container", "pkg", PYTHON),
         ("agentcore --help", "agentcore", PYTHON),
     ] {
-        let said = format!("error: no command 'llamactl {word}' in this build\nhint: {hint}\n");
+        let said = format!("error: there is no command 'llamactl {word}'\nhint: {hint}\n");
         sandbox.cmd(line).code(2).stderr(&said).run();
     }
 }
@@ -237,7 +237,7 @@ fn groups_may_be_cut_short_and_options_stand_anywhere() {
     }
     sandbox.cmd("aut").stdout_has("llamactl auth COMMAND").run();
     for (line, error) in [
-        ("co", "'co' could be config or completion"),
+        ("co", "'co' is ambiguous: config or completion"),
         ("-X", "unknown option"),
         ("-x", "unknown option '-x'"),
     ] {
@@ -378,27 +378,27 @@ fn arguments_need_not_be_text() {
         ),
         (
             "auth get",
-            "NAME is not UTF-8",
+            "NAME is not valid UTF-8",
             "see `llamactl auth get --help`",
         ),
         (
             "environments add",
-            "URL is not UTF-8",
+            "URL is not valid UTF-8",
             "see `llamactl environments add --help`",
         ),
         (
             "auth get -o",
-            "the value of '--output' is not UTF-8",
+            "the value of '--output' is not valid UTF-8",
             "see `llamactl auth get --help`",
         ),
         (
             "auth token --api-key",
-            "the value of '--api-key' is not UTF-8",
+            "the value of '--api-key' is not valid UTF-8",
             "see `llamactl auth token --help`",
         ),
         (
             "auth token --project",
-            "the value of '--project' is not UTF-8",
+            "the value of '--project' is not valid UTF-8",
             "see `llamactl auth token --help`",
         ),
     ] {

@@ -11,7 +11,7 @@ use super::{ApiError, ApiErrorKind};
 use crate::COMPATIBLE_WITH;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http, Method, Request, Response};
-use crate::sanitize::sanitize;
+use crate::sanitize::{one_line, sanitize};
 use crate::secret::Secret;
 use crate::url::{ApiUrl, encode};
 
@@ -476,7 +476,7 @@ pub(super) fn detail(body: &[u8]) -> Option<String> {
             items.iter().map(line).collect::<Vec<_>>().join("; ")
         }
     };
-    let text: String = sanitize(text.trim()).chars().take(300).collect();
+    let text: String = sanitize(&one_line(&text)).chars().take(300).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -525,7 +525,7 @@ mod tests {
         for (body, said) in [
             (
                 r#"{"detail":"Invalid\n\u001b[31m key"}"#,
-                Some("Invalid [31m key"),
+                Some("Invalid \\u{1b}[31m key"),
             ),
             (
                 r#"{"detail":[{"loc":["query","project_id"],"msg":"Field required"},{"loc":["body",0],"msg":"x"}]}"#,

@@ -1,34 +1,26 @@
-//! The table → completion scripts for bash, zsh and fish. Std only.
+//! Renders completion scripts for bash, zsh and fish from the table of commands.
 //!
-//! What does not come from the table, the walk along a command line, is shell code in `complete/`; lines like `#ROWS#` in
-//! it are where the table goes. The names of profiles and environments are not known here: the scripts ask the program
-//! for them, by `completion names`.
+//! The scripts in `complete/` walk along a command line; placeholder lines such as `#ROWS#` are replaced by the table.
+//! For the names of profiles and environments the scripts call `llamactl completion names`.
 
 use std::fmt::Write as _;
 
 use super::spec::{self, Command, Opt, Value};
 
-/// A shell that completions are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
-    /// GNU bash.
     Bash,
-    /// zsh.
     Zsh,
-    /// fish.
     Fish,
 }
 
 impl Shell {
-    /// All of them.
     pub const ALL: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
-    /// The shell of that name.
-    pub fn named(name: &str) -> Option<Shell> {
+    pub fn from_name(name: &str) -> Option<Shell> {
         Shell::ALL.into_iter().find(|shell| shell.name() == name)
     }
 
-    /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
             Shell::Bash => "bash",
@@ -37,7 +29,7 @@ impl Shell {
         }
     }
 
-    /// What the script's file is called among those of other programs for all shells.
+    /// The conventional file name of the script in a directory that holds completions for several shells.
     pub fn file_name(self) -> &'static str {
         match self {
             Shell::Bash => "llamactl.bash",
@@ -46,7 +38,6 @@ impl Shell {
         }
     }
 
-    /// The script.
     pub fn script(self) -> String {
         match self {
             Shell::Bash => bash(),
@@ -56,19 +47,19 @@ impl Shell {
     }
 }
 
-/// A row of the table, with the words that lead to it.
+/// A command of the table, with its full name.
 struct Row {
-    words: String,
+    path: String,
     command: &'static Command,
     options: Vec<&'static Opt>,
 }
 
-/// Every row that is shown, groups before what is below them.
+/// All visible commands; groups come before their commands.
 fn rows() -> Vec<Row> {
-    fn collect(words: &str, command: &'static Command, top: &[&'static Opt], out: &mut Vec<Row>) {
+    fn collect(path: &str, command: &'static Command, top: &[&'static Opt], out: &mut Vec<Row>) {
         let own = command.options().iter().copied();
         out.push(Row {
-            words: words.to_string(),
+            path: path.to_string(),
             command,
             options: own
                 .chain(spec::COMMON.iter().copied())
@@ -76,7 +67,7 @@ fn rows() -> Vec<Row> {
                 .collect(),
         });
         for below in command.visible_commands() {
-            collect(&format!("{words} {}", below.name), below, &[], out);
+            collect(&format!("{path} {}", below.name), below, &[], out);
         }
     }
     let mut out = Vec::new();
@@ -89,19 +80,19 @@ fn rows() -> Vec<Row> {
     out
 }
 
-/// Another word for a command: the group, the word, the command's name.
+/// Command aliases: the group's full name, the alias, the command's name.
 fn aliases() -> Vec<(String, &'static str, &'static str)> {
     let below = |row: Row| {
         let aliases = row.command.aliases().iter();
-        aliases.map(move |(alias, name)| (row.words.clone(), *alias, *name))
+        aliases.map(move |(alias, name)| (row.path.clone(), *alias, *name))
     };
     rows().into_iter().flat_map(below).collect()
 }
 
-/// `-o`, `--output`; with the words that are accepted but not shown, where `all` is asked for.
-fn spellings(opt: &Opt, all: bool) -> Vec<String> {
+/// `-o` and `--output`; hidden aliases as well if `with_aliases`.
+fn spellings(opt: &Opt, with_aliases: bool) -> Vec<String> {
     let short = opt.short.map(|letter| format!("-{letter}"));
-    let hidden = if all { opt.aliases } else { &[] };
+    let hidden = if with_aliases { opt.aliases } else { &[] };
     let long = [opt.long].into_iter().chain(hidden.iter().copied());
     short
         .into_iter()
@@ -109,7 +100,7 @@ fn spellings(opt: &Opt, all: bool) -> Vec<String> {
         .collect()
 }
 
-/// What bash and fish offer for a value.
+/// The kind of candidates for a value, as the bash and fish scripts name it.
 fn kind(value: Value) -> String {
     match value {
         Value::Text | Value::Number => "text".to_string(),
@@ -121,8 +112,9 @@ fn kind(value: Value) -> String {
     }
 }
 
-/// The places of a row that take a value, an option's spellings or an argument's number, and what is offered there.
-fn places(row: &Row) -> Vec<(Vec<String>, String)> {
+/// Every option and argument of a command that takes a value, with the kind of its candidates. An option is given by
+/// its spellings, an argument by its number.
+fn values(row: &Row) -> Vec<(Vec<String>, String)> {
     let options = row.options.iter().filter_map(|opt| {
         let (_, value) = opt.value?;
         Some((spellings(opt, true), kind(value)))
@@ -132,15 +124,15 @@ fn places(row: &Row) -> Vec<(Vec<String>, String)> {
     options.chain(args).collect()
 }
 
-/// Puts a text in the place of a line of a script.
-fn place(script: &str, mark: &str, text: &str) -> String {
-    script.replace(&format!("#{mark}#\n"), text)
+/// Replaces a placeholder line of a script.
+fn replace(script: &str, placeholder: &str, text: &str) -> String {
+    script.replace(&format!("#{placeholder}#\n"), text)
 }
 
 fn bash() -> String {
     let mut table = String::new();
     for row in rows() {
-        let _ = writeln!(table, "    '{}')", row.words);
+        let _ = writeln!(table, "    '{}')", row.path);
         let commands: Vec<&str> = row
             .command
             .visible_commands()
@@ -155,10 +147,10 @@ fn bash() -> String {
             .flat_map(|opt| spellings(opt, false))
             .collect();
         let _ = writeln!(table, "        options='{}'", options.join(" "));
-        let places = places(&row);
-        if !places.is_empty() {
+        let values = values(&row);
+        if !values.is_empty() {
             table.push_str("        case $2 in\n");
-            for (spellings, kind) in places {
+            for (spellings, kind) in values {
                 let _ = writeln!(table, "        {}) kind='{kind}' ;;", spellings.join(" | "));
             }
             table.push_str("        esac\n");
@@ -169,14 +161,14 @@ fn bash() -> String {
     for (group, alias, name) in aliases() {
         let _ = writeln!(words, "            '{group} {alias}') found={name} ;;");
     }
-    let script = place(include_str!("complete/llamactl.bash"), "ROWS", &table);
-    place(&script, "ALIASES", &words)
+    let script = replace(include_str!("complete/llamactl.bash"), "ROWS", &table);
+    replace(&script, "ALIASES", &words)
 }
 
 fn zsh() -> String {
     let mut table = String::new();
     for row in rows() {
-        let _ = writeln!(table, "    '{}')", row.words);
+        let _ = writeln!(table, "    '{}')", row.path);
         let is_group = !row.command.commands().is_empty();
         if is_group {
             table.push_str("        rows=(\n");
@@ -184,7 +176,7 @@ fn zsh() -> String {
                 let entry = zsh_quoted(&format!("{}:{}", command.name, command.about));
                 let _ = writeln!(table, "            {entry}");
             }
-            let _ = write!(table, "        )\n        _llamactl_group '{}'", row.words);
+            let _ = write!(table, "        )\n        _llamactl_group '{}'", row.path);
         } else {
             table.push_str("        _arguments -s -S");
         }
@@ -209,11 +201,11 @@ fn zsh() -> String {
     for (group, alias, name) in aliases() {
         let _ = writeln!(words, "        '{group} {alias}') word={name} ;;");
     }
-    let script = place(include_str!("complete/llamactl.zsh"), "ROWS", &table);
-    place(&script, "ALIASES", &words)
+    let script = replace(include_str!("complete/llamactl.zsh"), "ROWS", &table);
+    replace(&script, "ALIASES", &words)
 }
 
-/// An option as `_arguments` reads it.
+/// An option in the syntax of `_arguments`.
 fn zsh_option(opt: &Opt) -> String {
     let (letter_end, long_end, value) = match opt.value {
         Some((name, value)) => ("+", "=", format!(":{name}:{}", action(value))),
@@ -231,7 +223,7 @@ fn zsh_option(opt: &Opt) -> String {
     }
 }
 
-/// What zsh offers for a value.
+/// The `_arguments` action for a value.
 fn action(value: Value) -> String {
     match value {
         Value::Text | Value::Number | Value::Command => " ".to_string(),
@@ -255,7 +247,7 @@ fn fish() -> String {
             .map(|command| (command.name.to_string(), command.about))
             .collect();
         if !below.is_empty() {
-            fish_list(&mut commands, &row.words, &below);
+            fish_list(&mut commands, &row.path, &below);
         }
         let shown: Vec<(String, &str)> = row
             .options
@@ -266,11 +258,11 @@ fn fish() -> String {
                     .map(|name| (name, opt.about))
             })
             .collect();
-        fish_list(&mut options, &row.words, &shown);
-        for (spellings, kind) in places(&row) {
+        fish_list(&mut options, &row.path, &shown);
+        for (spellings, kind) in values(&row) {
             kinds.push_str("        case");
             for spelling in spellings {
-                let _ = write!(kinds, " '{} {spelling}'", row.words);
+                let _ = write!(kinds, " '{} {spelling}'", row.path);
             }
             let _ = writeln!(kinds, "\n            echo '{kind}'");
         }
@@ -283,13 +275,13 @@ fn fish() -> String {
         );
     }
     let script = include_str!("complete/llamactl.fish");
-    let script = place(script, "COMMANDS", &commands);
-    let script = place(&script, "OPTIONS", &options);
-    let script = place(&script, "KINDS", &kinds);
-    place(&script, "ALIASES", &words)
+    let script = replace(script, "COMMANDS", &commands);
+    let script = replace(&script, "OPTIONS", &options);
+    let script = replace(&script, "KINDS", &kinds);
+    replace(&script, "ALIASES", &words)
 }
 
-/// A case that prints candidates, each with what it is for.
+/// A `case` that prints candidates with their descriptions.
 fn fish_list(out: &mut String, words: &str, list: &[(String, &str)]) {
     let _ = writeln!(out, "        case '{words}'");
     let _ = write!(out, "            printf '%s\\t%s\\n'");

@@ -1,19 +1,20 @@
-//! A second program over the same table: writes the man pages and completions of a release.
+//! Writes the man pages and completion scripts of a release: `docgen DIRECTORY VERSION`.
 //!
-//! It is built by `make docs` with a bare `rustc`, so that cross builds and machines without network need neither the
-//! program itself nor any crate. Nothing but std may be reached from here.
-//!
-//! `docgen DIRECTORY VERSION`; the day on the man pages comes from SOURCE_DATE_EPOCH.
+//! `make docs` compiles this program with a bare `rustc`, so that cross builds and offline builds need neither the
+//! binary nor any crate. The modules used here must therefore depend on std only. The date on the man pages is
+//! SOURCE_DATE_EPOCH.
 
 #![allow(
     dead_code,
-    reason = "documentation needs only a part of the table and of the errors"
+    reason = "docgen uses only a part of these modules"
 )]
 
 mod complete;
 #[path = "../error.rs"]
 mod error;
 mod man;
+#[path = "../sanitize.rs"]
+mod sanitize;
 mod spec;
 #[path = "../vars.rs"]
 mod vars;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let epoch = env::var("SOURCE_DATE_EPOCH").unwrap_or_default();
     let edition = man::Edition {
         version: version.clone(),
-        date: day(epoch.trim().parse().unwrap_or(0)),
+        date: date(epoch.trim().parse().unwrap_or(0)),
     };
     match write(Path::new(directory), &edition) {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,11 +56,11 @@ fn write(directory: &Path, edition: &man::Edition) -> io::Result<()> {
     Ok(())
 }
 
-/// The day in UTC, as `YYYY-MM-DD`, of a time in seconds since 1970.
-fn day(seconds: u64) -> String {
+/// Formats seconds since 1970 as a UTC date, `YYYY-MM-DD`.
+fn date(seconds: u64) -> String {
     let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let (mut days, mut year) = (seconds / 86_400, 1970);
-    // Far beyond any release; a nonsensical time must not keep a build busy.
+    // Bounds the loop below if SOURCE_DATE_EPOCH is absurd.
     days = days.min(3_000_000);
     loop {
         let length = if is_leap(year) { 366 } else { 365 };

@@ -1,12 +1,12 @@
-//! The table → help pages, as text. Std only.
+//! Renders help pages from the table of commands.
 
 use std::fmt::Write as _;
 
-use super::spec::{self, Arg, Command, Node, Opt};
+use super::spec::{self, Arg, Command, Node, Opt, Value};
 
 const WIDTH: usize = 80;
 
-/// The help page of the last row of `path`.
+/// The help page of the last command in `path`.
 pub fn page(path: &[&Command]) -> String {
     let Some(here) = path.last() else {
         return String::new();
@@ -59,19 +59,21 @@ pub fn page(path: &[&Command]) -> String {
         let words: Vec<&str> = path.iter().map(|command| command.name).collect();
         let _ = writeln!(
             out,
-            "\nMore about one: `{} COMMAND --help`",
+            "\nHelp for a command: `{} COMMAND --help`",
             words.join(" ")
         );
     }
     out
 }
 
-/// The usage line of the last row of `path`, without "Usage:".
+/// The usage line of the last command in `path`, without "Usage:".
 pub fn usage(path: &[&Command]) -> String {
     let mut out: String = path.iter().map(|c| c.name).collect::<Vec<_>>().join(" ");
     match path.last().map(|here| &here.node) {
         Some(Node::Leaf { args, options, .. }) => {
-            for arg in *args {
+            let (command, args): (Vec<&Arg>, Vec<&Arg>) =
+                args.iter().partition(|arg| arg.value == Value::Command);
+            for arg in args {
                 let _ = write!(out, " {}", argument(arg));
             }
             for opt in *options {
@@ -86,6 +88,10 @@ pub fn usage(path: &[&Command]) -> String {
                         let _ = write!(out, " [--{}]", opt.long);
                     }
                 }
+            }
+            // Everything after CMD belongs to CMD, so the options must come first.
+            for arg in command {
+                let _ = write!(out, " -- {}", arg.name);
             }
         }
         _ => out.push_str(" COMMAND"),
@@ -121,7 +127,7 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = (String
     }
 }
 
-/// Breaks a paragraph into lines of at most `width` characters.
+/// Wraps a paragraph at `width` characters.
 fn fill(out: &mut String, paragraph: &str, width: usize) {
     let mut column = 0;
     for word in paragraph.split_whitespace() {

@@ -1,23 +1,20 @@
-//! The table → man pages, in the man(7) macros that groff and mandoc read alike. Std only.
-//!
-//! A page depends on nothing but the table, the version and the day it is told.
+//! Renders man pages from the table of commands, in the subset of man(7) that groff and mandoc render alike.
 
 use std::fmt::Write as _;
 
-use super::spec::{self, Command, Node, Opt, Value};
+use super::spec::{self, Arg, Command, Node, Opt, Value};
 use crate::error::EXIT_CODES;
 use crate::vars::VARIABLES;
 
-/// What pages are stamped with.
+/// The version and date in a page's header and footer.
 #[derive(Clone, Debug)]
 pub struct Edition {
-    /// The program's version.
     pub version: String,
-    /// The day, as `YYYY-MM-DD`.
+    /// `YYYY-MM-DD`.
     pub date: String,
 }
 
-/// Every page: its file name and its text.
+/// All pages: file name and text.
 pub fn pages(edition: &Edition) -> Vec<(String, String)> {
     let mut out = Vec::new();
     collect(&mut vec![&spec::PROGRAM], edition, &mut out);
@@ -33,7 +30,7 @@ fn collect(path: &mut Vec<&'static Command>, edition: &Edition, out: &mut Vec<(S
     }
 }
 
-/// `llamactl-auth-token`: a page's name.
+/// The name of a page: `llamactl-auth-token`.
 fn title(path: &[&Command]) -> String {
     let names: Vec<&str> = path.iter().map(|command| command.name).collect();
     names.join("-")
@@ -44,7 +41,7 @@ fn page(path: &[&'static Command], edition: &Edition) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        ".\\\" Made from the table of commands in src/cli/spec/; change that instead.\n\
+        ".\\\" Generated from the table of commands in src/cli/spec; edit that instead.\n\
          .TH {} 1 {} \"llamactl {}\" \"User Commands\"\n\
          .SH NAME\n{} \\-",
         title(path).to_uppercase(),
@@ -71,7 +68,11 @@ fn synopsis(out: &mut String, path: &[&Command]) {
     if let Node::Group { .. } = here.node {
         out.push_str(".I COMMAND\n");
     }
-    for arg in here.args() {
+    let (command, args): (Vec<&Arg>, Vec<&Arg>) = here
+        .args()
+        .iter()
+        .partition(|arg| arg.value == Value::Command);
+    for arg in args {
         let _ = match arg.required {
             true => writeln!(out, ".I {}", literal(arg.name)),
             false => writeln!(out, "[\\fI{}\\fP]", literal(arg.name)),
@@ -79,6 +80,10 @@ fn synopsis(out: &mut String, path: &[&Command]) {
     }
     for opt in here.options() {
         let _ = writeln!(out, "[{}]", spelling(opt));
+    }
+    // Everything after CMD belongs to CMD, so the options must come first.
+    for arg in command {
+        let _ = writeln!(out, "\\-\\- \\fI{}\\fP", literal(arg.name));
     }
 }
 
@@ -93,7 +98,7 @@ fn description(out: &mut String, here: &Command) {
         out.push_str(".PP\n");
         text(
             out,
-            "Options may stand before or after arguments. Data goes to standard output; messages, prompts, warnings and \
+            "Options may come before or after arguments. Data goes to standard output; messages, prompts, warnings and \
                 errors go to standard error.",
         );
     }
@@ -143,21 +148,21 @@ fn options(out: &mut String, path: &[&Command]) {
 
 fn exit_status(out: &mut String, here: &Command) {
     out.push_str(".SH EXIT STATUS\n");
-    for (code, says) in EXIT_CODES {
+    for (code, meaning) in EXIT_CODES {
         let _ = writeln!(out, ".TP\n.B {code}");
-        text(out, says);
+        text(out, meaning);
     }
     if here.args().iter().any(|arg| arg.value == Value::Command) {
         out.push_str(".PP\n");
-        text(out, "Otherwise it is the command's own.");
+        text(out, "Otherwise the exit status of CMD.");
     }
 }
 
-/// The variables and files: in full on the first page, which the others name.
+/// Environment variables and files: in full on the page llamactl(1), to which the others refer.
 fn surroundings(out: &mut String, path: &[&Command]) {
     out.push_str(".SH ENVIRONMENT\n");
     if path.len() > 1 {
-        text(out, "The variables are listed in llamactl(1).");
+        text(out, "Environment variables are listed in llamactl(1).");
     } else {
         text(
             out,
@@ -189,7 +194,7 @@ fn examples(out: &mut String, here: &'static Command) {
     }
 }
 
-/// A command's examples; of a group, the first of each command below.
+/// A command's examples; for a group, the first example of each command in it.
 fn gather(here: &'static Command, all: &mut Vec<&'static spec::Example>) {
     for command in here.visible_commands() {
         match command.node {
@@ -210,7 +215,7 @@ fn see_also(out: &mut String, path: &[&'static Command]) {
     } else {
         path
     };
-    // Beside a command of the first level stand the groups, which llamactl(1) lists.
+    // The groups beside a first-level command are listed in llamactl(1).
     if below.len() > 1 || path.len() == 1 {
         names.extend(
             below[below.len() - 1]
@@ -227,7 +232,7 @@ fn see_also(out: &mut String, path: &[&'static Command]) {
     }
 }
 
-/// `-o FORMAT`, or `--name NAME` where there is no letter.
+/// `-o FORMAT`, or `--name NAME` if there is no short name.
 fn spelling(opt: &Opt) -> String {
     let name = match opt.short {
         Some(letter) => format!("\\fB\\-{letter}\\fP"),
@@ -239,7 +244,7 @@ fn spelling(opt: &Opt) -> String {
     }
 }
 
-/// A text to be typed as it stands: with real hyphens, quotes and tildes.
+/// Escapes literal text, so that hyphens, quotes and tildes are rendered as ASCII and can be copied.
 fn literal(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -257,7 +262,7 @@ fn literal(text: &str) -> String {
     out
 }
 
-/// A sentence: what stands between backticks, and an option, is literal.
+/// Escapes a sentence; text between backticks and words that begin with `-` are literal.
 fn prose(text: &str) -> String {
     let mut out = String::new();
     for (i, part) in text.split('`').enumerate() {
@@ -279,7 +284,7 @@ fn prose(text: &str) -> String {
     out
 }
 
-/// A paragraph, a line for each sentence, broken where it is long.
+/// Writes a paragraph: one line for each sentence, wrapped at 78 characters.
 fn text(out: &mut String, paragraph: &str) {
     let mut column = 0;
     for word in prose(paragraph).split(' ').filter(|word| !word.is_empty()) {

@@ -1,7 +1,7 @@
-//! The command line: one table (`spec`), and what is derived from it: the parser, the help texts, man pages and completions.
+//! The command line: the table of commands (`spec`), and what is derived from it: the parser, the help pages, the man
+//! pages and the completion scripts.
 //!
-//! Nothing here knows what a command does; nothing outside knows how a line is cut into options.
-//! `docgen.rs` is no module of this crate but a second program over `spec`, `man` and `complete`.
+//! `docgen.rs` is not a module of this crate but a second program over `spec`, `man` and `complete`.
 
 pub mod complete;
 pub mod help;

@@ -1,8 +1,10 @@
-//! Arguments → [`Invocation`], by the table.
+//! Parses the command line into an [`Invocation`], according to the table of commands.
 //!
-//! What was typed is never echoed unless it can only be a mistyped word: an argument in the wrong place may be a key.
+//! Errors echo an argument only if it looks like a misspelled command or option: an argument in the wrong place may be
+//! an API key.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::Path;
 
 use lexopt::Arg as Raw;
@@ -10,48 +12,52 @@ use lexopt::Arg as Raw;
 use super::spec::{self, Command, Id, Node, Opt, OptId, Value};
 use crate::error::{Error, Result};
 
-/// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
-    /// Run a command.
     Run(Invocation),
-    /// Print the help of the last row of this path through the table.
+    /// Print the help page of the last command in this path through the table.
     Help(Vec<&'static Command>),
-    /// Print the version.
     Version,
 }
 
-/// A command with its options and arguments, checked against the table: plain data.
-#[derive(Debug)]
+/// A command with its options and arguments, checked against the table.
 pub struct Invocation {
-    /// Which command.
     pub id: Id,
     options: Vec<(OptId, OsString)>,
     args: Vec<OsString>,
 }
 
+/// Leaves out all values: an option or a misplaced argument may hold an API key.
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<OptId> = self.options.iter().map(|(id, _)| *id).collect();
+        f.debug_struct("Invocation")
+            .field("id", &self.id)
+            .field("options", &options)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Invocation {
-    /// Whether a switch was given.
+    /// Whether the option was given.
     pub fn has(&self, id: OptId) -> bool {
         self.options.iter().any(|(given, _)| *given == id)
     }
 
-    /// The value of an option; the last one counts.
+    /// The value of an option; if it was given several times, the last one.
     pub fn text(&self, id: OptId) -> Option<&str> {
         self.raw(id).and_then(OsStr::to_str)
     }
 
-    /// The value of an option that takes a path.
     pub fn path(&self, id: OptId) -> Option<&Path> {
         self.raw(id).map(Path::new)
     }
 
-    /// The value of an option that takes a number.
     pub fn number(&self, id: OptId) -> Option<u32> {
         self.text(id).and_then(|text| text.parse().ok())
     }
 
-    /// All positional arguments, as they stood.
+    /// All positional arguments, unchanged.
     pub fn args(&self) -> &[OsString] {
         &self.args
     }
@@ -67,27 +73,27 @@ impl Invocation {
     }
 }
 
-/// Reads the arguments, without the program's own name.
-///
-/// # Errors
-/// [`Kind::Usage`](crate::error::Kind::Usage) where the table has no such word, option or argument.
+/// Parses the arguments, without the program's own name.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let mut parser = lexopt::Parser::from_args(args);
     let mut path: Vec<&'static Command> = vec![&spec::PROGRAM];
     let mut options: Vec<(OptId, OsString)> = Vec::new();
     let mut positional: Vec<OsString> = Vec::new();
-    let mut asks_for_help = false;
+    let mut help_requested = false;
 
     loop {
         let here = last(&path);
-        // An error of `next` is the value of a switch, as in `--check=yes`; it was named when the switch was read.
-        let Some(raw) = parser.next().map_err(|_| unwanted_value(&options, &path))? else {
+        // The only error of `next` is a value for a switch, as in `--check=yes`. The switch itself was already read.
+        let Some(raw) = parser
+            .next()
+            .map_err(|_| unexpected_value(&options, &path))?
+        else {
             break;
         };
         let opt = match raw {
             Raw::Value(word) => match here.node {
                 Node::Group { .. } if path.len() == 1 && word == "help" => {
-                    asks_for_help = true;
+                    help_requested = true;
                     continue;
                 }
                 Node::Group { .. } => {
@@ -111,12 +117,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
             }
             Raw::Short(letter) => {
                 find_option(&path, |opt| opt.short == Some(letter)).ok_or_else(|| {
-                    let shown = if letter.is_ascii_lowercase() {
+                    let name = if letter.is_ascii_lowercase() {
                         format!("option '-{letter}'")
                     } else {
                         "option".to_string()
                     };
-                    see_help(Error::usage(format!("unknown {shown}")), &path)
+                    see_help(Error::usage(format!("unknown {name}")), &path)
                 })?
             }
         };
@@ -135,7 +141,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let Node::Leaf { id, args, .. } = here.node else {
         return Ok(Parsed::Help(path));
     };
-    if asks_for_help {
+    if help_requested {
         return Ok(Parsed::Help(path));
     }
     if let Some(missing) = args.iter().skip(positional.len()).find(|arg| arg.required) {
@@ -151,13 +157,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     }))
 }
 
-/// Where a path through the table ends.
+/// The last command of a path through the table.
 fn last(path: &[&'static Command]) -> &'static Command {
     path.last().copied().unwrap_or(&spec::PROGRAM)
 }
 
-/// The words of a path through the table, as typed in full.
-pub fn words(path: &[&Command]) -> String {
+/// The full name of a command: `llamactl auth token`.
+pub fn full_name(path: &[&Command]) -> String {
     path.iter()
         .map(|command| command.name)
         .collect::<Vec<_>>()
@@ -165,18 +171,18 @@ pub fn words(path: &[&Command]) -> String {
 }
 
 fn see_help(error: Error, path: &[&Command]) -> Error {
-    error.hint(format!("see `{} --help`", words(path)))
+    error.hint(format!("see `{} --help`", full_name(path)))
 }
 
-/// Whether a text can be shown: a lower-case word, as commands and options are. Keys have digits or capitals in them.
-fn is_word(text: &str) -> bool {
+/// Whether an argument may be echoed: it looks like a command or an option. API keys contain digits or capitals.
+fn looks_like_name(text: &str) -> bool {
     text.len() <= 24
         && text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
 }
 
-fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Command> {
+fn find_command(path: &[&'static Command], arg: &OsStr) -> Result<&'static Command> {
     let group = last(path);
     let Node::Group {
         commands,
@@ -184,52 +190,49 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
         moved,
     } = group.node
     else {
-        return Err(Error::usage("this command has no commands below it"));
+        return Err(Error::usage("this command has no subcommands"));
     };
-    let word = typed.to_str().unwrap_or_default();
+    let word = arg.to_str().unwrap_or_default();
     let alias = aliases.iter().find(|(alias, _)| *alias == word);
     let name = alias.map_or(word, |(_, name)| *name);
     if let Some(command) = commands.iter().find(|c| c.name == name) {
         return Ok(command);
     }
     if let Some(moved) = moved.iter().find(|moved| moved.name == word) {
-        let said = format!("no command '{} {word}' in this build", words(path));
-        return Err(Error::usage(said).hint(moved.hint));
+        let message = format!("there is no command '{} {word}'", full_name(path));
+        return Err(Error::usage(message).hint(moved.hint));
     }
     if path.len() == 1 && !word.is_empty() {
-        let starting: Vec<&'static Command> = commands
+        let matching: Vec<&'static Command> = commands
             .iter()
             .filter(|c| c.name.starts_with(word))
             .collect();
-        match starting[..] {
+        match matching[..] {
             [only] => return Ok(only),
             [] => {}
             _ => {
-                let names: Vec<&str> = starting.iter().map(|command| command.name).collect();
-                let error = Error::usage(format!("'{word}' could be {}", names.join(" or ")));
+                let names: Vec<&str> = matching.iter().map(|command| command.name).collect();
+                let error = Error::usage(format!("'{word}' is ambiguous: {}", names.join(" or ")));
                 return Err(see_help(error, path));
             }
         }
     }
-    let error = if is_word(word) && !word.is_empty() {
-        Error::usage(format!("unknown command '{} {word}'", words(path)))
-    } else {
-        Error::usage(format!("unknown command after '{}'", words(path)))
-    };
-    if !is_word(word) {
+    if word.is_empty() || !looks_like_name(word) {
+        let error = Error::usage(format!("unknown command after '{}'", full_name(path)));
         return Err(see_help(error, path));
     }
+    let error = Error::usage(format!("unknown command '{} {word}'", full_name(path)));
     if let Some(near) = nearest(word, group.visible_commands().map(|command| command.name)) {
-        return Err(error.hint(format!("did you mean `{} {near}`?", words(path))));
+        return Err(error.hint(format!("did you mean `{} {near}`?", full_name(path))));
     }
     if path.len() == 1 {
-        let below = commands
+        let group = commands
             .iter()
             .find(|group| group.commands().iter().any(|c| c.name == word));
-        if let Some(group) = below {
+        if let Some(group) = group {
             return Err(error.hint(format!(
                 "did you mean `{} {} {word}`?",
-                words(path),
+                full_name(path),
                 group.name
             )));
         }
@@ -237,7 +240,8 @@ fn find_command(path: &[&'static Command], typed: &OsStr) -> Result<&'static Com
     Err(see_help(error, path))
 }
 
-fn offered(path: &[&'static Command]) -> impl Iterator<Item = &'static Opt> {
+/// The options that a command accepts.
+fn accepted_options(path: &[&'static Command]) -> impl Iterator<Item = &'static Opt> {
     let here = last(path);
     let top: &'static [&'static Opt] = if path.len() == 1 {
         spec::TOP_LEVEL
@@ -249,32 +253,35 @@ fn offered(path: &[&'static Command]) -> impl Iterator<Item = &'static Opt> {
 }
 
 fn find_option(path: &[&'static Command], is: impl Fn(&Opt) -> bool) -> Option<&'static Opt> {
-    offered(path).find(|opt| is(opt))
+    accepted_options(path).find(|opt| is(opt))
 }
 
 fn unknown_option(path: &[&'static Command], name: &str) -> Error {
-    if !is_word(name) {
+    if !looks_like_name(name) {
         return see_help(Error::usage("unknown option"), path);
     }
-    let error = Error::usage(format!("unknown option '--{name}' of `{}`", words(path)));
-    match nearest(name, offered(path).map(|opt| opt.long)) {
+    let error = Error::usage(format!(
+        "unknown option '--{name}' of `{}`",
+        full_name(path)
+    ));
+    match nearest(name, accepted_options(path).map(|opt| opt.long)) {
         Some(near) => error.hint(format!("did you mean `--{near}`?")),
         None => see_help(error, path),
     }
 }
 
-fn unwanted_value(options: &[(OptId, OsString)], path: &[&'static Command]) -> Error {
-    let named = options
+fn unexpected_value(options: &[(OptId, OsString)], path: &[&'static Command]) -> Error {
+    let switch = options
         .last()
         .and_then(|(id, _)| find_option(path, |opt| opt.id == *id));
-    let said = match named {
+    let message = match switch {
         Some(opt) => format!("option '--{}' takes no value", opt.long),
-        None => "an option that takes no value was given one".to_string(),
+        None => "a switch was given a value".to_string(),
     };
-    see_help(Error::usage(said), path)
+    see_help(Error::usage(message), path)
 }
 
-/// The value that belongs to `opt`: behind `=`, or the next argument, unless that looks like an option.
+/// The value of `opt`: after `=`, or the next argument unless that looks like an option.
 fn option_value(
     parser: &mut lexopt::Parser,
     opt: &Opt,
@@ -288,7 +295,7 @@ fn option_value(
     });
     next.ok_or_else(|| {
         see_help(
-            Error::usage(format!("option '--{}' is missing its value", opt.long)),
+            Error::usage(format!("option '--{}' requires a value", opt.long)),
             path,
         )
     })
@@ -311,7 +318,7 @@ fn check_option(
     }
     let Some(text) = given.to_str() else {
         return Err(see_help(
-            Error::usage(format!("the value of '--{}' is not UTF-8", opt.long)),
+            Error::usage(format!("the value of '--{}' is not valid UTF-8", opt.long)),
             path,
         ));
     };
@@ -319,21 +326,21 @@ fn check_option(
         && !(text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u32>().is_ok())
     {
         return Err(see_help(
-            Error::usage(format!("option '--{}' takes a whole number", opt.long)),
+            Error::usage(format!("option '--{}' requires a number", opt.long)),
             path,
         ));
     }
     let Value::Choice(words) = value else {
         return Ok(given);
     };
-    chosen(words, text).ok_or_else(|| {
-        let said = format!("option '--{}' takes {}", opt.long, one_of(words));
-        see_help(Error::usage(said), path)
+    find_choice(words, text).ok_or_else(|| {
+        let message = format!("option '--{}' must be {}", opt.long, one_of(words));
+        see_help(Error::usage(message), path)
     })
 }
 
-/// The word that `text` is, in any case of letters.
-fn chosen(words: &[&str], text: &str) -> Option<OsString> {
+/// The word that `text` equals, ignoring case.
+fn find_choice(words: &[&str], text: &str) -> Option<OsString> {
     let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
     word.map(OsString::from)
 }
@@ -345,22 +352,22 @@ fn check_argument(
 ) -> Result<OsString> {
     let Some(arg) = arg else {
         return Err(see_help(
-            Error::usage(format!("`{}` takes no further argument", words(path))),
+            Error::usage(format!("unexpected argument to `{}`", full_name(path))),
             path,
         ));
     };
     let Some(text) = word.to_str() else {
         return Err(see_help(
-            Error::usage(format!("{} is not UTF-8", arg.name)),
+            Error::usage(format!("{} is not valid UTF-8", arg.name)),
             path,
         ));
     };
     let Value::Choice(words) = arg.value else {
         return Ok(word);
     };
-    chosen(words, text).ok_or_else(|| {
-        let said = format!("{} is {}", arg.name, one_of(words));
-        see_help(Error::usage(said), path)
+    find_choice(words, text).ok_or_else(|| {
+        let message = format!("{} must be {}", arg.name, one_of(words));
+        see_help(Error::usage(message), path)
     })
 }
 
@@ -382,11 +389,11 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate)
 }
 
-/// Edits between two words, a swap of neighbours counted as one (optimal string alignment).
+/// Edit distance; swapping two neighbours counts as one edit (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let width = b.len() + 1;
-    // For the first `i` of `a` and the first `j` of `b`, row by row.
+    // The distance between the first `i` characters of `a` and the first `j` of `b`, row by row.
     let mut cells: Vec<usize> = Vec::with_capacity((a.len() + 1) * width);
     for i in 0..=a.len() {
         for j in 0..=b.len() {
@@ -429,18 +436,19 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_whole() {
+    fn names_in_the_table_are_unique_and_described() {
         walk(&mut vec![&spec::PROGRAM], &mut |path| {
             let here = path[path.len() - 1];
             assert!(
                 !here.about.is_empty() && !here.about.ends_with('.'),
                 "{}",
-                words(path)
+                full_name(path)
             );
-            let mut longs: Vec<&str> = offered(path)
+            let mut longs: Vec<&str> = accepted_options(path)
                 .flat_map(|opt| opt.aliases.iter().copied().chain([opt.long]))
                 .collect();
-            let mut shorts: Vec<char> = offered(path).filter_map(|opt| opt.short).collect();
+            let mut shorts: Vec<char> =
+                accepted_options(path).filter_map(|opt| opt.short).collect();
             let mut names: Vec<&str> = here
                 .commands()
                 .iter()
@@ -448,7 +456,7 @@ mod tests {
                 .chain(here.aliases().iter().map(|(alias, _)| *alias))
                 .collect();
             for (alias, name) in here.aliases() {
-                assert!(names.contains(name), "{alias} stands for nothing");
+                assert!(names.contains(name), "{alias} is an alias of nothing");
             }
             if let Node::Group { moved, .. } = here.node {
                 names.extend(moved.iter().map(|moved| moved.name));
@@ -458,9 +466,9 @@ mod tests {
                 ("letters", unique(&mut shorts)),
                 ("words", unique(&mut names)),
             ] {
-                assert!(count, "two {what} with one name in {}", words(path));
+                assert!(count, "two {what} with one name in {}", full_name(path));
             }
-            for opt in offered(path) {
+            for opt in accepted_options(path) {
                 assert!(
                     !opt.about.is_empty() && !opt.about.ends_with('.'),
                     "--{}",
@@ -476,12 +484,12 @@ mod tests {
     }
 
     #[test]
-    fn every_example_parses_to_its_own_command() {
+    fn every_example_parses_to_its_command() {
         walk(&mut vec![&spec::PROGRAM], &mut |path| {
             let Node::Leaf { id, examples, .. } = path[path.len() - 1].node else {
                 return;
             };
-            assert!(!examples.is_empty(), "{} has no example", words(path));
+            assert!(!examples.is_empty(), "{} has no example", full_name(path));
             for example in examples {
                 let line = example.line.split(" <").next().unwrap();
                 match run(line.strip_prefix("llamactl ").unwrap()) {
@@ -493,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_before_and_after_arguments() {
+    fn options_may_precede_and_follow_arguments() {
         for line in [
             "auth get -o json work",
             "auth get work --output=JSON",
@@ -508,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_a_word_too() {
+    fn help_command_selects_the_page() {
         for (line, shown) in [
             ("help", "llamactl"),
             ("help auth", "llamactl auth"),
@@ -517,12 +525,12 @@ mod tests {
             let Ok(Parsed::Help(path)) = run(line) else {
                 panic!("{line}");
             };
-            assert_eq!(words(&path), shown);
+            assert_eq!(full_name(&path), shown);
         }
     }
 
     #[test]
-    fn edits_are_counted() {
+    fn distance_counts_edits() {
         for (a, b, edits) in [
             ("", "", 0),
             ("", "abc", 3),
@@ -540,24 +548,36 @@ mod tests {
     }
 
     #[test]
-    fn nearest_names() {
-        for (typed, near) in [
+    fn nearest_suggests_only_similar_names() {
+        for (word, near) in [
             ("tokne", Some("token")),
             ("gte", Some("get")),
             ("zzz", None),
             ("", None),
         ] {
             assert_eq!(
-                nearest(typed, ["token", "get", "use"].into_iter()),
+                nearest(word, ["token", "get", "use"].into_iter()),
                 near,
-                "{typed}"
+                "{word}"
             );
+        }
+    }
+
+    #[test]
+    fn debug_of_the_command_line_shows_no_values() {
+        for line in [
+            "auth token --api-key llx-S3cret --project S3cret",
+            "auth use S3cret",
+            "auth exec --profile S3cret -- S3cret S3cret",
+        ] {
+            let parsed = run(line).unwrap();
+            assert!(!format!("{parsed:?}").contains("S3cret"), "{line}");
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn no_arguments_panic_or_are_echoed(args in proptest::collection::vec("[ -~]{0,12}|-o|--api-key|auth|token|--", 0..8)) {
+        fn arbitrary_arguments_neither_panic_nor_echo_a_key(args in proptest::collection::vec("[ -~]{0,12}|-o|--api-key|auth|token|--", 0..8)) {
             let secret = "llx-S3cret0123456789";
             let args = args.into_iter().chain([secret.to_string()]);
             if let Err(error) = parse(args.map(OsString::from)) {

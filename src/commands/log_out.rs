@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::login::revoke::{KeyRevocation, LoginRevocation, revoke};
 use crate::sanitize::sanitize;
 use crate::store::Profile;
-use crate::term::prompt;
+use crate::term::message;
 use crate::url::ApiUrl;
 
 /// Revokes what belongs to a profile, and prints what was revoked and what was not.
@@ -14,13 +14,13 @@ pub fn revoke_and_report(app: &mut App, url: &ApiUrl, profile: &Profile) {
     match revocation.key {
         KeyRevocation::None => {}
         KeyRevocation::Deleted { id } => {
-            prompt::say(&format!("deleted the API key {} on {url}", sanitize(&id)));
+            message::status(&format!("deleted the API key {} on {url}", sanitize(&id)));
         }
-        KeyRevocation::AlreadyDeleted { id } => prompt::say(&format!(
+        KeyRevocation::AlreadyDeleted { id } => message::status(&format!(
             "the API key {} did not exist on {url} any more",
             sanitize(&id)
         )),
-        KeyRevocation::StillValid { key, reason } => prompt::warn(&format!(
+        KeyRevocation::StillValid { key, reason } => message::warn_always(&format!(
             "the API key {} is still valid on {url}, delete it there: {reason}",
             sanitize(&key)
         )),
@@ -28,12 +28,12 @@ pub fn revoke_and_report(app: &mut App, url: &ApiUrl, profile: &Profile) {
     match revocation.login {
         LoginRevocation::None => {}
         LoginRevocation::Revoked => {
-            prompt::say(&format!("revoked the login of {name} at its provider"));
+            message::status(&format!("revoked the login of {name} at its provider"));
         }
-        LoginRevocation::Unsupported => prompt::say(&format!(
+        LoginRevocation::Unsupported => message::status(&format!(
             "the login of {name} cannot be revoked at its provider; it expires there by itself"
         )),
-        LoginRevocation::Failed(error) => prompt::warn(&format!(
+        LoginRevocation::Failed(error) => message::warn_always(&format!(
             "the login of {name} could not be revoked at its provider: {}",
             error.message
         )),

@@ -34,7 +34,7 @@ pub fn profile<'e>(
     let current = names
         .iter()
         .position(|name| Some(name) == env.current_profile.as_ref());
-    let picked = prompt::pick(title, &names, current)?;
+    let picked = prompt::select(title, &names, current)?;
     Ok(&env.profiles[picked])
 }
 
@@ -71,7 +71,7 @@ pub fn environment(app: &App, store: &Store, url: Option<&ApiUrl>, title: &str) 
         return Err(error.hint(format!("pass one of: {}", listed(&names))));
     }
     let current = store.current_url();
-    let picked = prompt::pick(title, &names, urls.iter().position(|url| *url == current))?;
+    let picked = prompt::select(title, &names, urls.iter().position(|url| *url == current))?;
     Ok(urls[picked].clone())
 }
 
@@ -108,7 +108,7 @@ pub fn project<'p>(
             let marked = projects
                 .iter()
                 .position(|project| Some(project.project_id.as_str()) == current);
-            Ok(&projects[prompt::pick("Projects", &labels, marked.or(Some(0)))?])
+            Ok(&projects[prompt::select("Projects", &labels, marked.or(Some(0)))?])
         }
         _ => Err(
             Error::usage("the credentials give access to several projects")

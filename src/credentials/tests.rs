@@ -298,7 +298,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         (
             "key",
             "a b",
-            "error: the environment variable LLAMA_CLOUD_API_KEY has blanks, control characters or non-ASCII characters in it",
+            "error: the environment variable LLAMA_CLOUD_API_KEY contains whitespace",
         ),
         (
             "key",
@@ -308,7 +308,7 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
         (
             "project",
             "a\nb",
-            "error: the environment variable LLAMA_AGENTS_PROJECT_ID has blanks or control characters in it",
+            "error: the environment variable LLAMA_AGENTS_PROJECT_ID contains whitespace",
         ),
         (
             "project",

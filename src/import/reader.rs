@@ -244,7 +244,7 @@ mod tests {
                 "Error: in prepare, file is not a database (26)",
                 Some("in prepare, file is not a database (26)"),
             ),
-            ("a\u{1b}[31mb", Some("a[31mb")),
+            ("a\u{1b}[31mb", Some("a\\u{1b}[31mb")),
             (" \n", None),
         ] {
             assert_eq!(last_line(text.as_bytes()).as_deref(), said, "{text}");

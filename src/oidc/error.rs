@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::http::{Response, TransportError};
-use crate::sanitize::sanitize;
+use crate::sanitize::{one_line, sanitize};
 
 /// The most characters of a provider's text that are shown.
 const MAX_TEXT: usize = 300;
@@ -50,7 +50,7 @@ impl fmt::Display for OAuthError {
 
 /// Text of a provider as one line of limited length.
 pub(super) fn sanitize_line(text: &str) -> String {
-    sanitize(text.trim()).chars().take(MAX_TEXT).collect()
+    sanitize(&one_line(text)).chars().take(MAX_TEXT).collect()
 }
 
 /// Which request a response answers.
@@ -200,10 +200,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(error.code, "access_denied");
-        assert_eq!(
-            error.to_string(),
-            format!("{} (access_denied)", sanitize("no\n\u{1b}[31m way"))
-        );
+        assert_eq!(error.to_string(), "no \\u{1b}[31m way (access_denied)");
         for body in [
             r#"{"error":"x"}"#,
             r#"{"error":"x","error_description":" "}"#,

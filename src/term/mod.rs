@@ -1,6 +1,10 @@
-//! The user's side: prompts and messages on stderr, data on stdout, signals, and the browser.
+//! The user's terminal: messages and prompts on standard error, data on standard output, signals and the browser.
 
 pub mod browser;
+pub mod message;
 pub mod output;
+mod progress;
 pub mod prompt;
 pub mod signals;
+
+pub use progress::ProgressLine;

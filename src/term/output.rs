@@ -1,32 +1,30 @@
-//! Data → text: tables, JSON and YAML, on standard output.
+//! Data on standard output: tables and other text, JSON, YAML, single values.
 //!
-//! What servers and files say is shown without the characters that a terminal would act on. Nothing here decides what is
-//! shown.
+//! Text is sanitized here. JSON and YAML carry every value as it is, escaped.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
+
+use serde::{Serialize, Serializer};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result, os_reason};
-use crate::sanitize::{is_control_or_format, sanitize};
+use crate::sanitize::{sanitize, with_hidden};
+use crate::term::message;
 
-/// How data is printed.
+/// The value of `-o`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
     Text,
-    /// For people with wide terminals.
+    /// Text with more columns.
     Wide,
-    /// One JSON document.
     Json,
-    /// One YAML document.
     Yaml,
 }
 
 impl Format {
-    /// What `-o` says.
     pub fn of(invocation: &Invocation) -> Format {
         match invocation.text(OptId::Output) {
             Some("json") => Format::Json,
@@ -40,19 +38,13 @@ impl Format {
 /// A document to print; fields keep their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doc {
-    /// No value.
     Null,
-    /// Yes or no.
     Bool(bool),
-    /// A count.
     Number(i64),
-    /// A text.
     Text(String),
-    /// Items.
     List(Vec<Doc>),
-    /// Named fields.
     Fields(Vec<(&'static str, Doc)>),
-    /// Fields whose names come from elsewhere.
+    /// Fields whose names are data.
     Map(Vec<(String, Doc)>),
 }
 
@@ -80,164 +72,136 @@ impl<T: Into<Doc>> From<Option<T>> for Doc {
     }
 }
 
+impl Serialize for Doc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Doc::Null => serializer.serialize_unit(),
+            Doc::Bool(value) => serializer.serialize_bool(*value),
+            Doc::Number(value) => serializer.serialize_i64(*value),
+            Doc::Text(text) => serializer.serialize_str(text),
+            Doc::List(items) => serializer.collect_seq(items),
+            Doc::Fields(fields) => {
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
+            }
+            Doc::Map(fields) => {
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
+            }
+        }
+    }
+}
+
 impl Doc {
-    /// The named fields; none where there are none to name.
-    fn members(&self) -> Option<Vec<(&str, &Doc)>> {
-        let members: Vec<(&str, &Doc)> = match self {
+    fn fields(&self) -> Vec<(&str, &Doc)> {
+        match self {
             Doc::Fields(fields) => fields.iter().map(|(name, value)| (*name, value)).collect(),
             Doc::Map(fields) => fields
                 .iter()
                 .map(|(name, value)| (name.as_str(), value))
                 .collect(),
-            _ => return None,
-        };
-        (!members.is_empty()).then_some(members)
+            _ => Vec::new(),
+        }
     }
 
-    /// Whether it stands on lines of its own.
-    fn is_block(&self) -> bool {
-        matches!(self, Doc::List(items) if !items.is_empty()) || self.members().is_some()
-    }
-
-    /// The document as JSON or YAML, with a line end; `None` asks for a table, which only the caller can make.
+    /// The document in the format, with a line end; `None` for the text formats, which each command lays out itself.
     pub fn render(&self, format: Format) -> Option<String> {
-        let mut out = String::new();
         match format {
-            Format::Text | Format::Wide => return None,
-            Format::Json => {
-                json(self, 0, &mut out);
-                out.push('\n');
+            Format::Text | Format::Wide => None,
+            Format::Json => Some(json(self)),
+            Format::Yaml => {
+                let mut out = String::new();
+                yaml(self, 0, &mut out);
+                Some(out)
             }
-            Format::Yaml => yaml(self, 0, &mut out),
-        }
-        Some(out)
-    }
-}
-
-fn indent(depth: usize, out: &mut String) {
-    blanks(2 * depth, out);
-}
-
-fn json(doc: &Doc, depth: usize, out: &mut String) {
-    let items: Vec<(Option<&str>, &Doc)> = match (doc, doc.members()) {
-        (Doc::List(items), _) => items.iter().map(|item| (None, item)).collect(),
-        (_, Some(members)) => members
-            .into_iter()
-            .map(|(name, value)| (Some(name), value))
-            .collect(),
-        _ => Vec::new(),
-    };
-    if items.is_empty() {
-        return flat(doc, out);
-    }
-    let (open, close) = if matches!(doc, Doc::List(_)) {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
-    out.push(open);
-    for (i, (name, value)) in items.into_iter().enumerate() {
-        out.push_str(if i > 0 { ",\n" } else { "\n" });
-        indent(depth + 1, out);
-        if let Some(name) = name {
-            quoted(name, out);
-            out.push_str(": ");
-        }
-        json(value, depth + 1, out);
-    }
-    out.push('\n');
-    indent(depth, out);
-    out.push(close);
-}
-
-/// What needs no line of its own, alike in JSON and YAML.
-fn flat(doc: &Doc, out: &mut String) {
-    match doc {
-        Doc::Null => out.push_str("null"),
-        Doc::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Doc::Number(value) => out.push_str(&value.to_string()),
-        Doc::Text(text) => quoted(text, out),
-        Doc::List(_) => out.push_str("[]"),
-        Doc::Fields(_) | Doc::Map(_) => out.push_str("{}"),
-    }
-}
-
-/// A JSON string, which is a YAML one too; everything that a terminal would act on is escaped.
-fn quoted(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if is_control_or_format(c) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
         }
     }
-    out.push('"');
 }
 
-/// JSON that came from elsewhere, as text with a line end; everything that a terminal would act on is escaped.
-pub fn json_text(value: &serde_json::Value) -> String {
-    let mut out = String::new();
-    for c in format!("{value:#}\n").chars() {
-        match c {
-            // Line ends are layout here: inside of strings they are escaped already.
-            c if is_control_or_format(c) && c != '\n' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
+/// A JSON document with a line end, in which all that [`sanitize`] would escape is escaped.
+pub fn json(value: &impl Serialize) -> String {
+    // Strings, numbers and maps with string keys always serialize.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    escape_hidden(&text, push_json_escape) + "\n"
+}
+
+/// Escapes hidden characters in JSON text. A line end can only be layout: within a string it is escaped already.
+fn escape_hidden(json: &str, push_escape: fn(&mut String, char)) -> String {
+    let mut out = String::with_capacity(json.len());
+    for (c, is_hidden) in with_hidden(json) {
+        match is_hidden && c != '\n' {
+            true => push_escape(&mut out, c),
+            false => out.push(c),
         }
     }
     out
 }
 
-fn yaml(doc: &Doc, depth: usize, out: &mut String) {
-    if let (Doc::List(items), true) = (doc, doc.is_block()) {
-        for item in items {
-            indent(depth, out);
-            out.push_str("- ");
-            let start = out.len();
-            yaml(item, depth + 1, out);
-            // The first line of an item stands behind its dash.
-            let lines = out.split_off(start);
-            out.push_str(lines.trim_start_matches(' '));
-        }
-    } else if let Some(members) = doc.members() {
-        for (name, value) in members {
-            indent(depth, out);
-            yaml_text(name, out);
-            out.push(':');
-            out.push(if value.is_block() { '\n' } else { ' ' });
-            let deeper = usize::from(!matches!(value, Doc::List(_)));
-            yaml(
-                value,
-                if value.is_block() { depth + deeper } else { 0 },
-                out,
-            );
-        }
-    } else {
-        match doc {
-            Doc::Text(text) => yaml_text(text, out),
-            scalar => flat(scalar, out),
-        }
-        out.push('\n');
+fn push_json_escape(out: &mut String, c: char) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        let _ = write!(out, "\\u{unit:04x}");
     }
 }
 
-fn yaml_text(text: &str, out: &mut String) {
-    match is_cleartext(text) {
-        true => out.push_str(text),
-        false => quoted(text, out),
+/// YAML has no surrogate pairs.
+fn push_yaml_escape(out: &mut String, c: char) {
+    let _ = match u32::from(c) {
+        code @ ..=0xffff => write!(out, "\\u{code:04x}"),
+        code => write!(out, "\\U{code:08x}"),
+    };
+}
+
+/// Appends a value in block style. A value that does not stand on lines of its own is appended to the current line.
+fn yaml(doc: &Doc, depth: usize, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    match doc {
+        Doc::List(items) if !items.is_empty() => {
+            for item in items {
+                let mut lines = String::new();
+                yaml(item, depth + 1, &mut lines);
+                // The first line of an item stands behind its dash.
+                let _ = write!(out, "{indent}- {}", lines.trim_start_matches(' '));
+            }
+        }
+        Doc::Fields(_) | Doc::Map(_) if !doc.fields().is_empty() => {
+            for (name, value) in doc.fields() {
+                let _ = write!(out, "{indent}{}:", yaml_string(name));
+                match value {
+                    Doc::List(items) if !items.is_empty() => {
+                        out.push('\n');
+                        yaml(value, depth, out);
+                    }
+                    value if !value.fields().is_empty() => {
+                        out.push('\n');
+                        yaml(value, depth + 1, out);
+                    }
+                    value => {
+                        out.push(' ');
+                        yaml(value, 0, out);
+                    }
+                }
+            }
+        }
+        Doc::Text(text) => {
+            let _ = writeln!(out, "{}", yaml_string(text));
+        }
+        scalar => {
+            let _ = writeln!(out, "{}", serde_json::to_string(scalar).unwrap_or_default());
+        }
+    }
+}
+
+/// A string bare if every reader takes it for that string, else in double quotes, where JSON's escapes are YAML's.
+fn yaml_string(text: &str) -> String {
+    match is_bare_yaml(text) {
+        true => text.to_string(),
+        false => {
+            let quoted = serde_json::to_string(text).unwrap_or_default();
+            escape_hidden(&quoted, push_yaml_escape)
+        }
     }
 }
 
 /// Whether every YAML reader, of 1.1 and of 1.2, takes the bare text for this very string.
-fn is_cleartext(text: &str) -> bool {
+fn is_bare_yaml(text: &str) -> bool {
     let word = text.to_ascii_lowercase();
     let begins = text
         .chars()
@@ -254,61 +218,32 @@ fn is_cleartext(text: &str) -> bool {
         )
 }
 
-/// A table: upper-case headers, two spaces between columns, `-` for an empty cell.
+/// A table: upper-case headers, two spaces between columns, `-` for an empty cell. Columns align by display width.
 pub fn table<S: AsRef<str>, const N: usize>(headers: [&str; N], rows: &[[S; N]]) -> String {
-    let mut widths = headers.map(str::len);
-    let rows: Vec<[Cell; N]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(|cell| shown(cell.as_ref())))
-        .collect();
-    for row in &rows {
-        for (widest, (_, width)) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(*width);
+    let mut lines = vec![headers.map(str::to_string)];
+    for row in rows {
+        lines.push(row.each_ref().map(|cell| match cell.as_ref() {
+            "" => "-".to_string(),
+            cell => sanitize(cell),
+        }));
+    }
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.width().max(*width);
         }
     }
-    let mut out = String::with_capacity((widths.iter().sum::<usize>() + 2 * N) * (rows.len() + 1));
-    line(&mut out, &widths, &headers.map(shown));
-    for row in &rows {
-        line(&mut out, &widths, row);
+    let mut out = String::new();
+    for line in &lines {
+        // Written only before another cell: no line ends in spaces.
+        let mut padding = 0;
+        for (width, cell) in widths.iter().zip(line) {
+            let _ = write!(out, "{:padding$}{cell}", "");
+            padding = width + 2 - cell.width();
+        }
+        out.push('\n');
     }
     out
-}
-
-/// A cell as it is shown, and how many characters that is.
-type Cell<'a> = (Cow<'a, str>, usize);
-
-fn line(out: &mut String, widths: &[usize], cells: &[Cell]) {
-    let mut owed = 0;
-    for (widest, (cell, width)) in widths.iter().zip(cells) {
-        blanks(owed, out);
-        out.push_str(cell);
-        owed = widest + 2 - width;
-    }
-    out.push('\n');
-}
-
-fn blanks(count: usize, out: &mut String) {
-    const MANY: &str = "                                                                ";
-    let mut left = count;
-    while left > 0 {
-        let now = left.min(MANY.len());
-        out.push_str(&MANY[..now]);
-        left -= now;
-    }
-}
-
-/// A cell without the characters that a terminal would act on.
-fn shown(cell: &str) -> Cell<'_> {
-    match cell {
-        "" => (Cow::Borrowed("-"), 1),
-        // Most cells have nothing in them to remove.
-        _ if cell.bytes().all(|b| matches!(b, b' '..=b'~')) => (Cow::Borrowed(cell), cell.len()),
-        _ => {
-            let cell = sanitize(cell);
-            let width = cell.chars().count();
-            (Cow::Owned(cell), width)
-        }
-    }
 }
 
 /// `yes` or `no`, as tables show it.
@@ -316,20 +251,20 @@ pub fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
-/// Writes data to standard output. A reader that closed its end early is no error.
-///
-/// # Errors
-/// Failed, where the output can't be written, such as on a full disk.
+/// Prints sanitized lines for people: a table, or other text in which the caller sanitized what is not its own.
+pub fn text(lines: &str) -> Result<()> {
+    data(&message::printable(lines))
+}
+
+/// Prints data as it is. A reader that closed its end early is not an error.
 pub fn data(text: &str) -> Result<()> {
     bytes(text.as_bytes())
 }
 
-/// As [`data`], for what need not be UTF-8.
-///
-/// # Errors
-/// As [`data`].
+/// Prints data that need not be UTF-8.
 pub fn bytes(bytes: &[u8]) -> Result<()> {
-    match write_all(bytes) {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::failed(format!(
             "standard output can't be written: {}",
             os_reason(&e)
@@ -338,31 +273,10 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// std's standard output first makes a buffer, to gather lines in that come piece by piece; here they come as one.
-#[cfg(unix)]
-fn write_all(mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(rustix::stdio::stdout(), bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn write_all(bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    // Not `print!`: it panics where the reader is gone.
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sanitize::has_hidden;
 
     fn sample() -> Doc {
         Doc::List(vec![
@@ -384,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_json() {
+    fn json_parses_and_keeps_order() {
         let text = sample().render(Format::Json).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value[0]["name"], "a: b");
@@ -394,35 +308,64 @@ mod tests {
     }
 
     #[test]
-    fn foreign_json_is_harmless() {
-        let value = serde_json::json!({"a": ["\u{1b}[31m\n\u{9b}\u{202e}", 1]});
-        let text = json_text(&value);
+    fn json_of_servers_is_escaped() {
+        let value = serde_json::json!({"a": ["\u{1b}[31m\n\u{9b}\u{202e}\u{e0041}", 1]});
+        let text = json(&value);
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             value
         );
-        assert!(!text.chars().any(|c| c != '\n' && is_control_or_format(c)));
+        assert!(!has_hidden(&text.replace('\n', "")), "{text}");
     }
 
     #[test]
-    fn yaml_looks_like_yaml() {
+    fn yaml_is_in_block_style() {
         let expected = "- name: \"a: b\"\n  url: https://x.example\n  \"on\": true\n  none: null\n- spec:\n    tags:\n    - \"no\"\n    - \"1e3\"\n  empty: []\n  \"n\": 7\n";
         assert_eq!(sample().render(Format::Yaml).unwrap(), expected);
         assert_eq!(Doc::List(vec![]).render(Format::Yaml).unwrap(), "[]\n");
     }
 
     #[test]
-    fn tables_are_plain() {
-        let rows = [["a\u{1b}[31m".to_string(), String::new()]];
-        assert_eq!(table(["NAME", "X"], &rows), "NAME   X\na[31m  -\n");
+    fn yaml_escapes_what_readers_reject() {
+        for (text, yaml) in [
+            ("a\u{fffe}\u{ffff}", "\"a\\ufffe\\uffff\"\n"),
+            ("\u{e0041}", "\"\\U000e0041\"\n"),
+            ("\u{85}\u{7f}\n", "\"\\u0085\\u007f\\n\"\n"),
+            ("# x", "\"# x\"\n"),
+            ("~", "\"~\"\n"),
+        ] {
+            assert_eq!(Doc::from(text).render(Format::Yaml).unwrap(), yaml);
+        }
+    }
+
+    #[test]
+    fn tables_align_by_display_width() {
+        let rows = [
+            ["a\u{1b}[31m", ""],
+            ["東京", "x"],
+            ["👨\u{200d}👩\u{200d}👧", "y"],
+        ];
+        assert_eq!(
+            table(["NAME", "X"], &rows),
+            "NAME         X\na\\u{1b}[31m  -\n東京         x\n👨\u{200d}👩\u{200d}👧           y\n"
+        );
     }
 
     proptest::proptest! {
         #[test]
-        fn every_text_comes_back_from_json_and_nothing_escapes(text in "\\PC*|[\\x00-\\u{9f}\u{2028}\u{202e}a]*") {
+        fn every_text_comes_back_from_json(text in "[\\PC\\x00-\\u{9f}\u{2028}\u{202e}\u{e0041}a]*") {
             let json = Doc::from(text.as_str()).render(Format::Json).unwrap();
             proptest::prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-            proptest::prop_assert!(!json.trim_end().chars().any(is_control_or_format));
+            proptest::prop_assert!(!has_hidden(json.trim_end()));
+        }
+
+        #[test]
+        fn columns_start_at_the_same_width(cells in proptest::collection::vec("[\\PC\u{200d}東👨]{0,6}", 1..6)) {
+            let rows: Vec<[&str; 2]> = cells.iter().map(|cell| [cell.as_str(), "|"]).collect();
+            let table = table(["A", "B"], &rows);
+            let starts = table.lines().skip(1).map(|line| line.trim_end_matches('|').width());
+            let starts: Vec<usize> = starts.collect();
+            proptest::prop_assert!(starts.iter().all(|start| *start == starts[0]), "{table}");
         }
     }
 }

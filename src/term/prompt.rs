@@ -1,191 +1,133 @@
-//! The person in front of the terminal: whether there is one, what is said and asked.
-//!
-//! Everything here goes to standard error; data has its own room. A prompt is plain lines: it works with a screen reader
-//! and over a slow line.
+//! Asks the user on the terminal. The questions go to standard error as plain lines, which work with a screen reader and
+//! over a slow connection; the replies come from standard input.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::error::{Error, Kind, Result};
-use crate::sanitize::sanitize;
+pub use super::message::status as say;
+pub use super::message::{stderr_is_tty, warn, warn_all};
+use crate::error::{Error, Result, os_reason};
+use crate::sanitize;
 use crate::secret::Secret;
-use crate::term::signals;
+use crate::term::{message, signals};
 use crate::vars::Vars;
 
-/// Writes one line to standard error, in one piece: several processes may share it.
-pub fn say(line: &str) {
-    let _ = io::stderr()
-        .lock()
-        .write_all(format!("{line}\n").as_bytes());
-}
-
-/// Writes a warning to standard error.
-pub fn warn(sentence: &str) {
-    say(&format!("warning: {sentence}"));
-}
-
-/// Writes each as a warning.
-pub fn warn_all(sentences: &[String]) {
-    for sentence in sentences {
-        warn(sentence);
-    }
-}
-
-/// Whether a person can be asked: stdin and stderr are terminals, `CI` is not set, `TERM` is not `dumb`.
+/// Whether the user can be asked: standard input and standard error are terminals, and neither `CI` nor `TERM=dumb` says
+/// that there is no user.
 pub fn is_interactive(vars: Vars) -> bool {
-    vars.raw("CI").is_none()
-        && vars.raw("TERM").is_none_or(|term| term != "dumb")
-        && io::stdin().is_terminal()
-        && io::stderr().is_terminal()
+    let text = |name| {
+        vars.raw(name)
+            .map(|value| value.to_string_lossy().to_ascii_lowercase())
+    };
+    let is_ci = text("CI").is_some_and(|value| !matches!(value.as_str(), "false" | "0"));
+    let is_dumb = text("TERM").is_some_and(|value| value == "dumb");
+    !is_ci && !is_dumb && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether a person sees what is said here, even where nobody can be asked.
-pub fn stderr_is_tty() -> bool {
-    io::stderr().is_terminal()
-}
-
-/// A line about something that goes on: written again and again in its place on a terminal, not at all elsewhere.
-#[derive(Debug)]
-pub struct Line {
-    live: bool,
-    width: usize,
-}
-
-impl Line {
-    /// `live`: there is a person who watches.
-    pub fn new(live: bool) -> Line {
-        Line { live, width: 0 }
-    }
-
-    /// Writes the line over what it was before.
-    pub fn show(&mut self, text: &str) {
-        if self.live {
-            let width = text.chars().count();
-            let mut err = io::stderr().lock();
-            let line = format!("\r{text:<before$}", before = self.width);
-            let _ = err.write_all(line.as_bytes());
-            let _ = err.flush();
-            self.width = width;
-        }
-    }
-
-    /// Goes on below it.
-    pub fn end(self) {
-        if self.width > 0 {
-            say("");
-        }
-    }
-}
-
-/// Asks for a secret without showing what is typed.
-///
-/// # Errors
-/// Interrupted by Ctrl-C; Failed, where the terminal can't be read.
+/// Asks for a secret without echo. Standard input must be a terminal.
 pub fn ask_secret(question: &str) -> Result<Secret> {
-    let _restored = signals::restore_terminal_when_killed();
-    let answer = rpassword::prompt_password(format!("{question}: "));
-    if answer.is_err() {
-        // Enter ends the prompt's line; the end of the input does not.
-        say("");
+    #[cfg(unix)]
+    {
+        // Before the question is shown: what is typed from then on must not be.
+        let _guard = signals::TerminalGuard::without_echo().map_err(|e| unreadable(&e))?;
+        read_reply(&format!("{question}: ")).map(Secret::new)
     }
-    answer.map(Secret::new).map_err(|e| unasked(&e))
+    #[cfg(not(unix))]
+    rpassword::prompt_password(format!("{question}: "))
+        .map(Secret::new)
+        .map_err(|e| unreadable(&e))
 }
 
-/// Asks for a line; an empty one is `default`.
-///
-/// # Errors
-/// Interrupted by Ctrl-C; Failed, where the terminal can't be read or is at its end.
+/// Asks for a line; an empty one means the default.
 pub fn ask_line(question: &str, default: Option<&str>) -> Result<String> {
-    let _restored = signals::restore_terminal_when_killed();
-    let default_shown = default.map_or(String::new(), |text| format!(" [{}]", sanitize(text)));
-    let mut err = io::stderr().lock();
-    // In one piece, or what is typed meanwhile is shown in the middle of it.
-    let _ = err.write_all(format!("{question}{default_shown}: ").as_bytes());
-    let _ = err.flush();
-    let mut line = String::new();
-    let read = io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|e| unasked(&e))?;
-    if read == 0 {
-        let _ = writeln!(err);
-        return Err(Error::failed("no answer was given"));
+    let choice = default.map_or(String::new(), |text| format!(" [{text}]"));
+    let reply = read_reply(&format!("{question}{choice}: "))?;
+    match (reply.trim(), default) {
+        ("", Some(default)) => Ok(default.to_string()),
+        (reply, _) => Ok(reply.to_string()),
     }
-    let line = line.trim();
-    Ok(match (line, default) {
-        ("", Some(default)) => default.to_string(),
-        _ => line.to_string(),
-    })
 }
 
-/// Asks for one of several, by number or by a part of its text; Enter takes the marked one.
-///
-/// # Errors
-/// As [`ask_line`].
-pub fn pick(title: &str, items: &[String], marked: Option<usize>) -> Result<usize> {
-    say(&format!("{title}:"));
+/// Asks for one of several items, by number or by a part of its text; Enter selects the marked one.
+pub fn select(title: &str, items: &[String], marked: Option<usize>) -> Result<usize> {
+    message::line(&format!("{title}:"));
     let width = items.len().to_string().len();
     for (i, item) in items.iter().enumerate() {
         let mark = if marked == Some(i) { '*' } else { ' ' };
-        say(&format!("{mark} {:>width$}) {}", i + 1, sanitize(item)));
+        message::line(&format!("{mark} {:>width$}) {item}", i + 1));
     }
     let default = marked.map(|i| (i + 1).to_string());
     loop {
-        let answer = ask_line("Number or part of a name", default.as_deref())?;
-        match choose(items, &answer) {
+        let reply = ask_line("Number or part of a name", default.as_deref())?;
+        match find_item(items, &reply) {
             Ok(i) => return Ok(i),
-            Err(why) => say(&why),
+            Err(problem) => message::line(&problem),
         }
     }
 }
 
-/// Which item an answer means: a number, the whole text of an item, or a part that only one item has.
-fn choose(items: &[String], answer: &str) -> std::result::Result<usize, String> {
-    let folded = answer.to_lowercase();
-    let matching = |is: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        (0..items.len())
-            .filter(|i| is(&items[*i].to_lowercase()))
-            .collect()
-    };
-    if let Ok(number) = answer.parse::<usize>() {
+/// The item that a reply means: a number, the whole text of an item, or a part that only one item has.
+fn find_item(items: &[String], reply: &str) -> std::result::Result<usize, String> {
+    if reply.is_empty() {
+        return Err(format!(
+            "Type a number from 1 to {} or a part of a name.",
+            items.len()
+        ));
+    }
+    if let Ok(number) = reply.parse::<usize>() {
         if (1..=items.len()).contains(&number) {
             return Ok(number - 1);
         }
     }
-    if folded.is_empty() {
-        return Err(format!(
-            "Type a number from 1 to {}, or a part of a name.",
-            items.len()
-        ));
-    }
-    if let [only] = matching(&|item| item == folded)[..] {
+    let reply = reply.to_lowercase();
+    let matching = |matches: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..items.len())
+            .filter(|i| matches(&items[*i].to_lowercase()))
+            .collect()
+    };
+    if let [only] = matching(&|item| item == reply)[..] {
         return Ok(only);
     }
-    match matching(&|item| item.contains(&folded))[..] {
+    match matching(&|item| item.contains(&reply))[..] {
         [only] => Ok(only),
-        [] => Err("None of them has that in its name.".to_string()),
-        _ => Err("More than one has that in its name.".to_string()),
+        [] => Err(format!("Nothing in the list contains '{reply}'.")),
+        _ => Err(format!("Several items contain '{reply}'.")),
     }
 }
 
-fn unasked(error: &io::Error) -> Error {
+/// Shows a question and reads a line.
+fn read_reply(question: &str) -> Result<String> {
+    let mut stderr = io::stderr().lock();
+    // With a single write, what is typed ahead cannot appear in the middle.
+    let _ = stderr.write_all(message::printable(&sanitize::message(question)).as_bytes());
+    let _ = stderr.flush();
+    signals::set_unfinished_line();
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    signals::take_unfinished_line();
+    let length = read.map_err(|e| unreadable(&e))?;
+    if length == 0 {
+        // The end of the input does not end the line on the terminal.
+        let _ = writeln!(stderr);
+        return Err(Error::failed("the input ended before a reply was given"));
+    }
+    Ok(line)
+}
+
+fn unreadable(error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
-        io::ErrorKind::UnexpectedEof => Error::failed("no answer was given"),
-        _ => Error::failed(format!(
-            "the terminal can't be read: {}",
-            crate::error::os_reason(error)
-        )),
+        io::ErrorKind::InvalidData => Error::failed("what was typed is not valid UTF-8"),
+        _ => Error::failed(format!("cannot read the terminal: {}", os_reason(error))),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::find_item;
 
     #[test]
-    fn choosing_by_number_and_by_name() {
+    fn items_are_found_by_number_and_by_name() {
         let items = ["Alpha (p-1)", "Alpha two (p-2)", "Beta (p-10)"].map(String::from);
-        for (answer, chosen) in [
+        for (reply, found) in [
             ("1", Some(0)),
             ("3", Some(2)),
             ("0", Some(2)),
@@ -199,7 +141,7 @@ mod tests {
             ("zeta", None),
             ("99999999999999999999", None),
         ] {
-            assert_eq!(choose(&items, answer).ok(), chosen, "{answer}");
+            assert_eq!(find_item(&items, reply).ok(), found, "{reply}");
         }
     }
 }

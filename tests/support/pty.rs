@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::tcgetattr;
 
 use super::capture::Capture;
 use super::run::Exit;
@@ -47,6 +47,13 @@ impl Ended {
     /// Fails unless the program left the terminal as it found it.
     pub fn assert_restored(&self) -> &Ended {
         pretty_assertions::assert_eq!(self.before, self.after, "the terminal's settings");
+        self
+    }
+
+    /// Fails unless this signal ended the program: a shell sees 128 and its number, and stops its script.
+    pub fn assert_signal(&self, signal: Signal) -> &Ended {
+        let expected = Exit::Signal(signal.as_raw());
+        assert_eq!(self.exit, expected, "on the terminal:\n{}", self.transcript);
         self
     }
 
@@ -111,23 +118,6 @@ impl<'a> Terminal<'a> {
     /// Types a text and Enter.
     pub fn type_line(&mut self, text: &str) -> &mut Terminal<'a> {
         self.send(format!("{text}\r"))
-    }
-
-    /// Waits until the terminal no longer shows what is typed. Between a prompt and that moment there is a gap, and a test
-    /// types faster than any person.
-    pub fn wait_for_silence(&mut self) -> &mut Terminal<'a> {
-        let deadline = Instant::now() + LIMIT;
-        while tcgetattr(&*self.pty)
-            .expect("settings")
-            .local_modes
-            .contains(LocalModes::ECHO)
-        {
-            if Instant::now() > deadline {
-                self.fail("typing is still shown");
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        self
     }
 
     /// Sends a signal to the program, as `kill` does.

@@ -19,19 +19,19 @@ const AUTH: &[Command] = &[
     Command {
         name: "token",
         about: "Create a profile from an API key",
-        details: "The key is checked by listing the projects that it can see; then the profile is stored and made current. \
-            On a terminal, what is not given is asked for: the key without showing it, the project from a list. If the server \
-            can't be reached the profile is stored all the same, with a warning.\n\n\
-            The same key again updates its profile. An environment that needs no key takes `--project` alone.",
+        details: "Verifies the key by listing its projects, then stores the profile and makes it current. On a terminal, \
+            prompts for whatever is missing: the key without echoing it, the project from a list. If the server cannot be \
+            reached, the profile is stored with a warning that the key was not verified.\n\n\
+            Adding the same key again updates its profile. In an environment without authentication, pass `--project` alone.",
         node: Node::Leaf {
             id: Id::AuthToken,
             args: &[],
             options: &[&TOKEN_PROJECT, &API_KEY, &API_KEY_FILE, &NAME, &NO_VERIFY],
             examples: &[
-                example("llamactl auth token", "ask for everything"),
+                example("llamactl auth token", "prompt for the key and the project"),
                 example(
                     "llamactl auth token --api-key llx-... --project your-project-id",
-                    "ask nothing",
+                    "without prompts",
                 ),
                 example(
                     "llamactl auth token --api-key - --project your-project-id <key.txt",
@@ -43,11 +43,12 @@ const AUTH: &[Command] = &[
     Command {
         name: "login",
         about: "Sign in with a browser and create a profile",
-        details: "Shows an address and a code, starts a browser there where this machine has one (BROWSER names another), and \
-            waits until the login is approved. The browser may be on another device. Then it makes an API key of its own on the \
-            server, stores the profile and makes it current. On a terminal, a choice of projects is asked for.\n\n\
-            Nothing is stored before all of it worked. Logging in again as the same user updates the profile and keeps its key. \
-            No browser is started over SSH, without a display, in CI or without a terminal.",
+        details: "Shows a URL and a code, opens the URL in a browser if there is one, and waits until the login is approved; \
+            the browser may be on another device. Then creates an API key on the server, stores the profile and makes it \
+            current. On a terminal, offers the projects to choose from.\n\n\
+            Nothing is stored unless every step succeeds. Logging in again as the same user updates the profile and keeps its \
+            key. No browser is started in CI or without a terminal; over SSH or without a display, only if the environment \
+            variable BROWSER is set.",
         node: Node::Leaf {
             id: Id::AuthLogin,
             args: &[],
@@ -85,35 +86,35 @@ const AUTH: &[Command] = &[
             options: &[],
             examples: &[example(
                 "llamactl auth use work",
-                "work as `work` from now on",
+                "use the profile `work` from now on",
             )],
         },
     },
     Command {
         name: "logout",
-        about: "Delete a profile and its credentials",
-        details: "What `auth login` made is taken back first: the API key is deleted on the server, and the login is ended at \
-            its provider. If the server can't be reached, the profile goes all the same, and a warning names the key that is \
-            still good. A key that was made elsewhere and given to `auth token` stays valid on the server.\n\n\
-            If it was the current profile, no profile is current afterwards. Without NAME, choose from a list on a terminal.",
+        about: "Delete a profile and revoke what login created",
+        details: "First revokes what `auth login` created: the API key on the server and the login at the identity provider. If \
+            the server cannot be reached, the profile is deleted anyway, and a warning names the key that is still valid. A \
+            key that was passed to `auth token` stays valid on the server.\n\n\
+            After deleting the current profile, no profile is current. Without NAME, choose from a list on a terminal.",
         node: Node::Leaf {
             id: Id::AuthLogout,
             args: &[PROFILE_NAME],
             options: &[&ALL],
             examples: &[
-                example("llamactl auth logout work", "forget the profile `work`"),
+                example("llamactl auth logout work", "delete the profile `work`"),
                 example(
                     "llamactl auth logout --all",
-                    "forget every profile of the current environment",
+                    "delete every profile of the current environment",
                 ),
             ],
         },
     },
     Command {
         name: "me",
-        about: "Show who logged in, as the login's provider says it",
-        details: "Prints the claims of the id token of a profile that `auth login` made, as JSON. Its signature is checked \
-            against the provider's keys; one that has expired is refreshed first.",
+        about: "Show the claims of the login's ID token",
+        details: "Prints, as JSON, the claims of the ID token of a profile that `auth login` created. The signature is verified \
+            against the identity provider's keys; an expired token is refreshed first.",
         node: Node::Leaf {
             id: Id::AuthMe,
             args: &[],
@@ -126,19 +127,18 @@ const AUTH: &[Command] = &[
     },
     Command {
         name: "import",
-        about: "Take over the profiles of the Python tool",
+        about: "Import the profiles of the Python tool",
         details: "Reads the Python tool's profiles.db with python3 or sqlite3, whichever is on the PATH, and adds its \
-            environments, profiles, keys and logins to those here. What is here already stays as it is; nothing of the \
-            Python tool's is changed.",
+            environments, profiles, keys and logins to the store. Existing profiles are kept; the database is not changed.",
         node: Node::Leaf {
             id: Id::AuthImport,
             args: &[],
             options: &[&FROM, &DRY_RUN, &OUTPUT],
             examples: &[
-                example("llamactl auth import", "take over everything"),
+                example("llamactl auth import", "import everything"),
                 example(
                     "llamactl auth import --dry-run -o json",
-                    "see what would come",
+                    "show what would be imported",
                 ),
             ],
         },
@@ -147,7 +147,7 @@ const AUTH: &[Command] = &[
         name: "inject",
         about: "Write the profile's credentials into a .env file",
         details: "Sets LLAMA_CLOUD_API_KEY, LLAMA_CLOUD_BASE_URL and LLAMA_AGENTS_PROJECT_ID and leaves every other byte of \
-            the file as it was. Existing assignments keep their place, missing ones go to the end. A new file can be read by \
+            the file unchanged. Existing assignments are updated in place, missing ones are appended. A new file is readable by \
             its owner only.",
         node: Node::Leaf {
             id: Id::AuthInject,
@@ -157,7 +157,7 @@ const AUTH: &[Command] = &[
                 example("llamactl auth inject", "write ./.env"),
                 example(
                     "llamactl auth inject --env-file sub/dir/.env",
-                    "write another file, making its directory",
+                    "write another file and create its directory",
                 ),
                 example(
                     "llamactl auth inject --check",
@@ -168,19 +168,22 @@ const AUTH: &[Command] = &[
     },
     Command {
         name: "status",
-        about: "Show who is signed in, from where, and whether it works",
-        details: "Says of the environment, the profile, the project and the key where each comes from (an option, a variable, \
-            the profile, a default) and what it shadows, and asks the server whether it accepts the key. Exit code: 0 \
-            accepted, 1 the project is not among those of the key, 3 the server can't be reached, 4 rejected or signed out.",
+        about: "Show which credentials are in effect and whether they work",
+        details: "Shows the environment, profile, project and key, where each comes from (an option, an environment variable, \
+            the profile, a default) and what it shadows, and whether the server accepts the key. Exit codes: 0 accepted, 1 the \
+            key has no such project, 3 the server cannot be reached, 4 rejected or not signed in.",
         node: Node::Leaf {
             id: Id::AuthStatus,
             args: &[],
             options: &[&PROFILE, &PROJECT, &OFFLINE, &OUTPUT],
             examples: &[
-                example("llamactl auth status", "who am I, and does it work"),
+                example(
+                    "llamactl auth status",
+                    "which credentials are used, and do they work",
+                ),
                 example(
                     "llamactl auth status --offline -o json",
-                    "what would be used, without a request",
+                    "which credentials would be used, without a request",
                 ),
             ],
         },
@@ -188,23 +191,24 @@ const AUTH: &[Command] = &[
     Command {
         name: "exec",
         about: "Run a command with the credentials in its environment",
-        details: "Sets LLAMA_CLOUD_API_KEY, LLAMA_CLOUD_BASE_URL and LLAMA_AGENTS_PROJECT_ID for the command alone; nothing is \
-            written. The exit code is the command's; 127 if it is not found, 126 if it can't be run.",
+        details: "Sets LLAMA_CLOUD_API_KEY, LLAMA_CLOUD_BASE_URL and LLAMA_AGENTS_PROJECT_ID for the command only; nothing is \
+            written to disk. Options must come before CMD; everything after it is passed to the command. Exits with the \
+            command's exit code, 127 if it is not found, 126 if it cannot be run.",
         node: Node::Leaf {
             id: Id::AuthExec,
             args: &[COMMAND_LINE],
             options: &[&PROFILE, &PROJECT],
             examples: &[example(
                 "llamactl auth exec --profile work -- python app.py",
-                "run it as `work`",
+                "run with the credentials of the profile `work`",
             )],
         },
     },
     Command {
         name: "export",
         about: "Print the credentials for a shell, a file or a CI job",
-        details: "The formats sh, fish and powershell are for that shell's eval; dotenv and json for a file. github masks the \
-            key in the job's log and appends to the file named by GITHUB_ENV.",
+        details: "The formats sh, fish and powershell are to be evaluated by that shell; dotenv and json are for files. github \
+            masks the key in the job's log and appends to the file named by GITHUB_ENV.",
         node: Node::Leaf {
             id: Id::AuthExport,
             args: &[],
@@ -237,7 +241,10 @@ const DEPLOYMENTS: &[Command] = &[
             options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
             examples: &[
                 example("llamactl deployments get", "all of them, as a table"),
-                example("llamactl deployments get my-app -o yaml", "all about one"),
+                example(
+                    "llamactl deployments get my-app -o yaml",
+                    "one deployment with all fields",
+                ),
             ],
         },
     },
@@ -366,7 +373,7 @@ const DEPLOYMENTS: &[Command] = &[
     Command {
         name: "delete",
         about: "Delete a deployment",
-        details: "Asks before it does so on a terminal; elsewhere --yes is needed.",
+        details: "Asks for confirmation on a terminal; elsewhere `--yes` is required.",
         node: Node::Leaf {
             id: Id::DeploymentsDelete,
             args: &[DEPLOYMENT],
@@ -397,31 +404,23 @@ const ENVIRONMENTS: &[Command] = &[
     Command {
         name: "add",
         about: "Add a control plane and make it the current environment",
-        details: "Requests the server's version and stores whether it requires authentication. Nothing is stored if it does \
-            not respond as a control plane does.\n\n\
-            With --no-verify, for images that are built offline, the server is not contacted: the first command that does \
-            corrects what was assumed.",
+        details: "Requests the server's version and stores whether it requires authentication. Nothing is stored if the \
+            response is not that of a control plane.",
         node: Node::Leaf {
             id: Id::EnvironmentsAdd,
             args: &[NEW_URL],
-            options: &[&NO_VERIFY_ENVIRONMENT, &NO_AUTH],
-            examples: &[
-                example(
-                    "llamactl environments add https://llama.example.com",
-                    "work with a self-hosted control plane",
-                ),
-                example(
-                    "llamactl environments add https://llama.example.com --no-verify",
-                    "while building an image",
-                ),
-            ],
+            options: &[],
+            examples: &[example(
+                "llamactl environments add https://llama.example.com",
+                "use a self-hosted control plane",
+            )],
         },
     },
     Command {
         name: "use",
         about: "Make an environment the current one",
-        details: "Asks no server. Each environment remembers its own current profile. Without URL, choose from a list on a \
-            terminal.",
+        details: "Does not contact the server. Each environment has its own current profile. Without URL, choose from a list \
+            on a terminal.",
         node: Node::Leaf {
             id: Id::EnvironmentsUse,
             args: &[STORED_URL],
@@ -435,15 +434,15 @@ const ENVIRONMENTS: &[Command] = &[
     Command {
         name: "delete",
         about: "Delete an environment and its profiles",
-        details: "After deleting the current environment, LlamaCloud is the current one. LlamaCloud itself always stays in \
-            the list; deleting it removes its profiles.",
+        details: "Revokes what `auth login` created, as `auth logout` does. After deleting the current environment, LlamaCloud \
+            is current. LlamaCloud itself cannot be removed; deleting it removes its profiles.",
         node: Node::Leaf {
             id: Id::EnvironmentsDelete,
             args: &[STORED_URL],
             options: &[],
             examples: &[example(
                 "llamactl environments delete https://llama.example.com",
-                "forget it and its profiles",
+                "delete it and its profiles",
             )],
         },
     },
@@ -469,15 +468,15 @@ const PROJECTS: &[Command] = &[
     },
     Command {
         name: "use",
-        about: "Make a project the one that the current profile works on",
-        details: "The server is asked whether the project exists. Without ID, choose from a list on a terminal.",
+        about: "Change the project of the current profile",
+        details: "Checks on the server that the project exists. Without ID, choose from a list on a terminal.",
         node: Node::Leaf {
             id: Id::ProjectsUse,
             args: &[PROJECT_ID],
             options: &[&ORG, &PROFILE],
             examples: &[example(
                 "llamactl projects use your-project-id",
-                "work on that project from now on",
+                "use that project from now on",
             )],
         },
     },
@@ -554,15 +553,16 @@ const COMPLETION: &[Command] = &[
             options: &[],
             examples: &[example(
                 "llamactl completion generate zsh",
-                "the same as `llamactl completion zsh`",
+                "same as `llamactl completion zsh`",
             )],
         },
     },
     Command {
         name: "install",
-        about: "Write the completions to where a shell looks for them",
-        details: "Without SHELL, the one that the variable SHELL names. Says which file was written, and which line a shell \
-            needs to find it, where it needs one; that line is not written for you.",
+        about: "Install the completions for a shell",
+        details: "Writes the script to the directory where the shell looks for completions. Without SHELL, uses the environment \
+            variable SHELL. If the shell's start-up file needs a line to find the script, prints that line; the start-up file \
+            itself is not changed.",
         node: Node::Leaf {
             id: Id::CompletionInstall,
             args: &[SHELL],
@@ -575,7 +575,7 @@ const COMPLETION: &[Command] = &[
     },
     Command {
         name: "names",
-        about: "Print the stored names of a kind, one a line; for completions",
+        about: "Print stored names of a kind, one per line; for completions",
         details: "",
         node: Node::Leaf {
             id: Id::CompletionNames,
@@ -596,9 +596,9 @@ const PYTHON_ONLY: &str =
 /// The root of the table.
 pub static PROGRAM: Command = Command {
     name: "llamactl",
-    about: "Sign in to LlamaCloud or a self-hosted control plane, and hand the credentials on",
-    details: "A profile holds an API key and a project inside one environment (a control plane, named by its address). In CI, \
-        LLAMA_CLOUD_API_KEY and LLAMA_AGENTS_PROJECT_ID do without a profile.",
+    about: "Sign in to LlamaCloud or a self-hosted control plane and pass the credentials on",
+    details: "A profile holds an API key and a project within one environment (a control plane, identified by its URL). In CI, \
+        the environment variables LLAMA_CLOUD_API_KEY and LLAMA_AGENTS_PROJECT_ID replace a profile.",
     node: Node::Group {
         commands: &[
             Command {
@@ -627,7 +627,7 @@ pub static PROGRAM: Command = Command {
             },
             Command {
                 name: "environments",
-                about: "Manage the control planes to work with",
+                about: "Manage environments (control planes)",
                 details: "",
                 node: Node::Group {
                     commands: ENVIRONMENTS,
@@ -637,7 +637,7 @@ pub static PROGRAM: Command = Command {
             },
             Command {
                 name: "projects",
-                about: "Look at projects and choose one",
+                about: "List projects and choose one",
                 details: "",
                 node: Node::Group {
                     commands: PROJECTS,
@@ -647,7 +647,7 @@ pub static PROGRAM: Command = Command {
             },
             Command {
                 name: "organizations",
-                about: "Look at organizations",
+                about: "List organizations",
                 details: "",
                 node: Node::Group {
                     commands: ORGANIZATIONS,
@@ -674,7 +674,7 @@ pub static PROGRAM: Command = Command {
             Command {
                 name: "config",
                 about: "Show the current environment, profile and project",
-                details: "Asks no server. The project's name is the one last seen.",
+                details: "Does not contact the server. The project's name is the last known one.",
                 node: Node::Leaf {
                     id: Id::Config,
                     args: &[],
@@ -684,7 +684,7 @@ pub static PROGRAM: Command = Command {
             },
             Command {
                 name: "completion",
-                about: "Complete commands, options and names in a shell",
+                about: "Shell completion of commands, options and names",
                 details: "",
                 node: Node::Group {
                     commands: COMPLETION,

@@ -120,7 +120,6 @@ pub enum OptId {
     Json,
     Name,
     NativeTls,
-    NoAuth,
     NoBrowser,
     NoVerify,
     Offline,

@@ -92,12 +92,12 @@ pub(super) const API_KEY_FILE: Opt = valued(
 pub(super) const CHECK: Opt = switch(
     OptId::Check,
     "check",
-    "Write nothing; exit 1 if something would be written",
+    "Write nothing; exit 1 if the file would change",
 );
 pub(super) const DRY_RUN: Opt = switch(
     OptId::DryRun,
     "dry-run",
-    "Say what would be done, and do nothing",
+    "Show what would be done without doing it",
 );
 pub(super) const ENV_FILE: Opt = valued(
     OptId::EnvFile,
@@ -118,30 +118,21 @@ pub(super) const NAME: Opt = valued(
     "name",
     "NAME",
     Value::Text,
-    "Call the profile NAME instead of a name made from the key",
+    "Name of the profile [default: made from the masked key]",
 );
 pub(super) const LOGIN_NAME: Opt = Opt {
-    about: "Call the profile NAME instead of the user's e-mail address",
+    about: "Name of the profile [default: the user's email address]",
     ..NAME
 };
 pub(super) const NO_BROWSER: Opt = switch(
     OptId::NoBrowser,
     "no-browser",
-    "Start no browser; only show the address and the code",
+    "Do not start a browser; only show the URL and the code",
 );
 pub(super) const NO_VERIFY: Opt = switch(
     OptId::NoVerify,
     "no-verify",
-    "Store the key without asking the server",
-);
-pub(super) const NO_VERIFY_ENVIRONMENT: Opt = Opt {
-    about: "Store the environment without contacting its server",
-    ..NO_VERIFY
-};
-pub(super) const NO_AUTH: Opt = switch(
-    OptId::NoAuth,
-    "no-auth",
-    "With --no-verify: assume that the server requires no authentication",
+    "Store the key without checking it on the server",
 );
 pub(super) const ORG: Opt = valued(
     OptId::Org,
@@ -164,7 +155,7 @@ pub(super) const OUTPUT: Opt = Opt {
         "output",
         "FORMAT",
         Value::Choice(FORMATS),
-        "How to print: text, json or yaml [default: text]",
+        "Output format: text, json or yaml [default: text]",
     )
 };
 pub(super) const PROFILE: Opt = valued(
@@ -172,7 +163,7 @@ pub(super) const PROFILE: Opt = valued(
     "profile",
     "NAME",
     Value::Profile,
-    "Use this stored profile, whatever the variables say",
+    "Use this stored profile; overrides environment variables",
 );
 pub(super) const TOKEN_PROJECT: Opt = Opt {
     aliases: &["project-id"],
@@ -181,7 +172,7 @@ pub(super) const TOKEN_PROJECT: Opt = Opt {
         "project",
         "ID",
         Value::Text,
-        "The project that the profile works on",
+        "The project of the profile",
     )
 };
 
@@ -190,7 +181,7 @@ pub(super) const PROJECT: Opt = valued(
     "project",
     "ID",
     Value::Text,
-    "Work on this project, whatever the variables and the profile say",
+    "Use this project; overrides environment variables and the profile",
 );
 pub(super) const WIDE_OUTPUT: Opt = Opt {
     short: Some('o'),
@@ -199,7 +190,7 @@ pub(super) const WIDE_OUTPUT: Opt = Opt {
         "output",
         "FORMAT",
         Value::Choice(WIDE_FORMATS),
-        "How to print: text, wide, json or yaml [default: text]",
+        "Output format: text, wide, json or yaml [default: text]",
     )
 };
 pub(super) const EXPORT_FORMAT: Opt = valued(
@@ -207,19 +198,23 @@ pub(super) const EXPORT_FORMAT: Opt = valued(
     "format",
     "FORMAT",
     Value::Choice(SHELLS),
-    "For sh, fish, powershell, dotenv, json or github [default: sh]",
+    "Output format: sh, fish, powershell, dotenv, json or github [default: sh]",
 );
-pub(super) const OFFLINE: Opt = switch(OptId::Offline, "offline", "Ask no server");
+pub(super) const OFFLINE: Opt = switch(OptId::Offline, "offline", "Do not contact the server");
 pub(super) const FOLLOW: Opt = Opt {
     short: Some('f'),
-    ..switch(OptId::Follow, "follow", "Go on printing until interrupted")
+    ..switch(
+        OptId::Follow,
+        "follow",
+        "Keep printing new lines until interrupted",
+    )
 };
 pub(super) const TAIL: Opt = valued(
     OptId::Tail,
     "tail",
     "N",
     Value::Number,
-    "Begin with the last N lines [default: 200]",
+    "Start with the last N lines [default: 200]",
 );
 pub(super) const SINCE_SECONDS: Opt = valued(
     OptId::SinceSeconds,
@@ -233,7 +228,7 @@ pub(super) const INIT_CONTAINERS: Opt = switch(
     "include-init-containers",
     "Include the logs of init containers",
 );
-pub(super) const JSON_LINES: Opt = switch(OptId::Json, "json", "Print one JSON object a line");
+pub(super) const JSON_LINES: Opt = switch(OptId::Json, "json", "Print one JSON object per line");
 pub(super) const GIT_SHA: Opt = valued(
     OptId::GitSha,
     "git-sha",
@@ -262,34 +257,34 @@ pub(super) const TIMEOUT: Opt = valued(
 );
 pub(super) const YES: Opt = Opt {
     short: Some('y'),
-    ..switch(OptId::Yes, "yes", "Do not ask")
+    ..switch(OptId::Yes, "yes", "Do not ask for confirmation")
 };
 
 pub(super) const PROFILE_NAME: Arg = optional(
     "NAME",
     Value::Profile,
-    "The name of a profile, as `auth get` lists it",
+    "Name of a profile, as listed by `auth get`",
 );
 pub(super) const STORED_URL: Arg = optional(
     "URL",
     Value::Environment,
-    "The address of a control plane, as `environments get` lists it",
+    "URL of a control plane, as listed by `environments get`",
 );
-pub(super) const NEW_URL: Arg = optional("URL", Value::Text, "The base address of a control plane");
+pub(super) const NEW_URL: Arg = optional("URL", Value::Text, "Base URL of a control plane");
 pub(super) const DEPLOYMENT: Arg = required(
     "NAME",
     Value::Text,
-    "The name of a deployment, as `deployments get` lists it",
+    "Name of a deployment, as listed by `deployments get`",
 );
 pub(super) const COMMAND_LINE: Arg = required(
     "CMD [ARG...]",
     Value::Command,
-    "The command to run, and its arguments",
+    "The command to run and its arguments",
 );
 pub(super) const PROJECT_ID: Arg = optional(
     "ID",
     Value::Text,
-    "The id of a project, as `projects get` lists it",
+    "Id of a project, as listed by `projects get`",
 );
 
 pub(super) const COMPLETED_SHELLS: &[&str] = &["bash", "zsh", "fish"];

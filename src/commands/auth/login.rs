@@ -22,9 +22,7 @@ use crate::oidc::id_token::{self, Claims, Expected, KeySet};
 use crate::oidc::token::{self, TokenSet};
 use crate::sanitize::sanitize;
 use crate::store::{Environment, Login, Profile};
-use crate::term::browser;
-use crate::term::prompt::{self, Line};
-use crate::term::signals;
+use crate::term::{ProgressLine, browser, message, prompt, signals};
 use crate::url::{ApiUrl, UrlPolicy, host_of, is_loopback};
 use crate::validate;
 
@@ -121,7 +119,6 @@ fn obtain_tokens(
         .hint("sign in with an API key: `llamactl auth token`"));
     };
     let authorization = device::authorize(&mut app.http, provider, endpoint, &client.id)?;
-    let _guard = signals::restore_terminal_when_killed();
     show(args, app, provider, &authorization);
     wait_for_approval(app, provider, client, &authorization).map_err(|error| match error {
         DeviceError::Denied => Error::failed("the login was denied in the browser")
@@ -139,19 +136,19 @@ fn show(args: &Args, app: &App, provider: &Provider, authorization: &DeviceAutho
         true => String::new(),
         false => format!(" (another domain than {control_plane})"),
     };
-    prompt::say(&format!("identity provider:  {}{remark}", provider.issuer));
-    prompt::say(&format!(
+    message::line(&format!("identity provider:  {}{remark}", provider.issuer));
+    message::line(&format!(
         "open this URL:      {}",
         authorization.verification_uri
     ));
-    prompt::say(&format!("enter this code:    {}", authorization.user_code));
+    message::line(&format!("enter this code:    {}", authorization.user_code));
     if let Some(complete) = &authorization.verification_uri_complete {
-        prompt::say(&format!("both in one:        {complete}"));
+        message::line(&format!("both in one:        {complete}"));
     }
     if args.browser && app.is_interactive() {
         let url = authorization.verification_uri_complete.as_ref();
         if browser::open(app.vars, url.unwrap_or(&authorization.verification_uri)) {
-            prompt::say("opened in a browser; compare the code");
+            message::status("opened in a browser; compare the code");
         }
     }
 }
@@ -185,9 +182,9 @@ fn wait_for_approval(
     client: &OidcClient,
     authorization: &DeviceAuthorization,
 ) -> Result<TokenSet, DeviceError> {
-    let mut line = Line::new(app.is_interactive());
+    let mut line = ProgressLine::new(app.is_interactive());
     if !app.is_interactive() {
-        prompt::say(&format!(
+        message::status(&format!(
             "waiting for approval, for at most {}",
             minutes_and_seconds(authorization.expires_in)
         ));
@@ -247,7 +244,7 @@ fn identify(
     )??;
     let mut login = Login {
         subject: claims.subject.clone(),
-        email: claims.email.as_deref().map(sanitize),
+        email: claims.email.clone(),
         client_id: client.id.clone(),
         discovery_url: client.discovery_url.clone(),
         device_name: device_name(app),
@@ -299,7 +296,7 @@ fn create_profile(args: &Args, app: &mut App, env: &Environment, identity: Ident
                 Some(_) => "updated",
                 None => "created",
             };
-            prompt::say(&format!(
+            message::status(&format!(
                 "{verb} profile {} and made it current",
                 sanitize(&name)
             ));
@@ -383,7 +380,7 @@ fn of_chosen_organization(
         .position(|id| Some(*id) == current)
         .or_else(|| ids.iter().position(is_default))
         .unwrap_or(0);
-    let chosen = ids[prompt::pick("Organizations", &labels, Some(marked))?];
+    let chosen = ids[prompt::select("Organizations", &labels, Some(marked))?];
     app.http.reset_deadline();
     let is_in_it = |project: &&Project| project.org_id.as_deref() == Some(chosen);
     Ok(projects.iter().filter(is_in_it).cloned().collect())
@@ -464,7 +461,7 @@ fn save(app: &App, url: &ApiUrl, profile: &Profile, existing: Option<&Profile>) 
 fn delete_key(app: &mut App, url: &ApiUrl, login: &Login, created: &CreatedKey) {
     app.http.reset_deadline();
     if let Err(error) = with_login(app, url, login).delete_key(&created.id) {
-        prompt::warn(&format!(
+        message::warn_always(&format!(
             "the API key {} is still valid on {url}, delete it there: {}",
             sanitize(&created.id),
             error.error.message

@@ -7,7 +7,7 @@ use crate::commands::{log_out, select};
 use crate::error::{Error, Result};
 use crate::sanitize::sanitize;
 use crate::store::Profile;
-use crate::term::prompt;
+use crate::term::message;
 use crate::url::ApiUrl;
 use crate::vars;
 
@@ -45,16 +45,16 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         // Before its ID is deleted here, or nothing could delete the key any more.
         log_out::revoke_and_report(app, &env.api_url, profile);
         was_current |= delete(app, &env.api_url, &profile.name)?;
-        prompt::say(&format!("logged out {}", sanitize(&profile.name)));
+        message::status(&format!("logged out {}", sanitize(&profile.name)));
     }
     if profiles.is_empty() {
-        prompt::say(&format!("no profiles in {}", env.api_url));
+        message::status(&format!("no profiles in {}", env.api_url));
     }
     if was_current {
-        prompt::say("no profile is current now");
+        message::status("no profile is current now");
     }
     if app.vars.raw(vars::API_KEY).is_some() {
-        prompt::warn(&format!(
+        message::warn(&format!(
             "{} is still set, and commands will use it",
             vars::API_KEY
         ));

@@ -51,9 +51,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         verified => verified,
     };
     match verified {
-        Ok(claims) if claims.subject == login.subject => {
-            output::data(&output::json_text(&claims.all.into()))
-        }
+        Ok(claims) if claims.subject == login.subject => output::data(&output::json(&claims.all)),
         Ok(_) => Err(IdTokenError::Invalid("was issued for another user").into()),
         Err(IdTokenError::Expired) => Err(Error::auth(format!(
             "the ID token of the profile '{}' has expired, and its provider sent no new one",

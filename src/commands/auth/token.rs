@@ -222,10 +222,12 @@ fn put(env: &mut Environment, wanted: Wanted) -> Result<(String, &'static str)> 
 }
 
 fn key_from(place: &str, text: &str) -> Result<Secret> {
-    validate::api_key(text).map_err(|why| {
-        Error::usage(format!("the API key from {place} {why}"))
-            .hint("a key is one line, such as llx-...; copy it whole")
-    })
+    validate::api_key(text).map_err(|why| unfit_key(place, why))
+}
+
+fn unfit_key(place: &str, why: &str) -> Error {
+    Error::usage(format!("the API key from {place} {why}"))
+        .hint("a key is one line, such as llx-...; copy it whole")
 }
 
 fn read_key(place: &str, from: impl std::io::Read) -> Result<Secret> {
@@ -233,7 +235,8 @@ fn read_key(place: &str, from: impl std::io::Read) -> Result<Secret> {
     from.take(LONGEST_FILE)
         .read_to_end(&mut bytes)
         .map_err(|e| unreadable(place, &e))?;
-    key_from(place, &String::from_utf8_lossy(&bytes))
+    let text = validate::key_file(&bytes).map_err(|why| unfit_key(place, why))?;
+    key_from(place, text)
 }
 
 fn unreadable(place: &str, error: &std::io::Error) -> Error {

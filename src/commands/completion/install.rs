@@ -24,7 +24,7 @@ impl Args {
     fn from(given: &Invocation) -> Args {
         let named = given.text(OptId::Shell).or_else(|| given.arg(0));
         Args {
-            shell: named.and_then(Shell::named),
+            shell: named.and_then(Shell::from_name),
             dry_run: given.has(OptId::DryRun),
         }
     }
@@ -64,7 +64,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
 fn used_shell(vars: Vars) -> Result<Shell> {
     let path = vars.path("SHELL");
     let name = path.as_deref().and_then(Path::file_stem);
-    name.and_then(|name| Shell::named(name.to_str()?))
+    name.and_then(|name| Shell::from_name(name.to_str()?))
         .ok_or_else(|| {
             Error::usage("the variable SHELL names no shell that there are completions for")
                 .hint("pass bash, zsh or fish")

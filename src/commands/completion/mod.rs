@@ -17,7 +17,7 @@ pub fn print(shell: Shell) -> Result<()> {
 
 /// `completion generate SHELL`.
 pub fn generate(given: &Invocation) -> Result<()> {
-    match given.arg(0).and_then(Shell::named) {
+    match given.arg(0).and_then(Shell::from_name) {
         Some(shell) => print(shell),
         None => Err(Error::usage("SHELL is missing")),
     }

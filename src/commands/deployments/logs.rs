@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result, os_reason};
-use crate::sanitize::{is_control_or_format, sanitize};
-use crate::term::{prompt, signals};
+use crate::sanitize::{is_control_or_format, one_line, sanitize};
+use crate::term::prompt;
 
 /// The Python tool's default for `--tail`.
 const TAIL: u32 = 200;
@@ -49,7 +49,6 @@ impl Args {
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
     let mut project = args.project.open(app)?;
-    let _restored = signals::restore_terminal_when_killed();
     let mut events = project
         .ask(app, |api, id| api.logs(&args.name, id, args.range))
         .map_err(|error| not_started(&project, &args.name, error))?;
@@ -154,7 +153,7 @@ fn text_line(event: &str) -> Option<String> {
         None => (line.timestamp, line.text),
     };
     let timestamp = timestamp.unwrap_or_default();
-    Some(sanitize(format!("{timestamp} {source} {text}").trim()))
+    Some(sanitize(&one_line(&format!("{timestamp} {source} {text}"))))
 }
 
 /// A structlog record: a JSON object with an `event`. Values keep the server's spelling.
@@ -225,7 +224,7 @@ mod tests {
                 r#"{"pod":"p","container":"c","text":"{\"event\":\"up\",\"level\":\"info\",\"timestamp\":\"2026-01-01T01:02:03Z\",\"port\":80}","timestamp":"x"}"#,
                 Some("p/c 01:02:03 INFO     up port=80"),
             ),
-            (r#"{"text":"a\u001b[31m\nb"}"#, Some("/ a[31m b")),
+            (r#"{"text":"a\u001b[31m\nb"}"#, Some("/ a\\u{1b}[31m b")),
             (
                 r#"{"pod":"p","container":"c","text":"    at x ","timestamp":"t"}"#,
                 Some("t p/c     at x"),

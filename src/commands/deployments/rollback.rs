@@ -95,7 +95,7 @@ fn choose(
             format!("{sha} ({}{mark})", release.released_at)
         })
         .collect();
-    let picked = prompt::pick("Releases", &labels, None)?;
+    let picked = prompt::select("Releases", &labels, None)?;
     app.http.reset_deadline();
     Ok(releases[picked].git_sha.clone())
 }

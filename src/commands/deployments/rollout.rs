@@ -15,8 +15,8 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result};
 use crate::sanitize::{quoted, sanitize};
-use crate::term::prompt::{self, Line};
-use crate::term::{output, signals};
+use crate::term::output;
+use crate::term::{ProgressLine, message, prompt};
 
 const DEFAULT_TIMEOUT: u32 = 600;
 /// After this time a phase is taken to be the result of the change.
@@ -110,9 +110,8 @@ pub fn wait(
     timeout: Duration,
     change: Option<Change>,
 ) -> Result<()> {
-    let _restored = signals::restore_terminal_when_killed();
-    let is_tty = prompt::stderr_is_tty();
-    let mut progress = Line::new(is_tty);
+    let is_tty = message::stderr_is_tty();
+    let mut progress = ProgressLine::new(is_tty);
     let settling = Settling::after(change);
     let time = Elapsed(Instant::now());
     let outcome = settle(
