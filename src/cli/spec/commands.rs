@@ -404,16 +404,24 @@ const ENVIRONMENTS: &[Command] = &[
     Command {
         name: "add",
         about: "Add a control plane and make it the current environment",
-        details: "Requests the server's version and stores whether it requires authentication. Nothing is stored if the \
-            response is not that of a control plane.",
+        details: "Requests the server's version and stores whether it requires authentication. Nothing is stored if it does \
+            not respond as a control plane does.\n\n\
+            With --no-verify, for images that are built offline, the server is not contacted: the first command that does \
+            corrects what was assumed.",
         node: Node::Leaf {
             id: Id::EnvironmentsAdd,
             args: &[NEW_URL],
-            options: &[],
-            examples: &[example(
-                "llamactl environments add https://llama.example.com",
-                "use a self-hosted control plane",
-            )],
+            options: &[&NO_VERIFY_ENVIRONMENT, &NO_AUTH],
+            examples: &[
+                example(
+                    "llamactl environments add https://llama.example.com",
+                    "use a self-hosted control plane",
+                ),
+                example(
+                    "llamactl environments add https://llama.example.com --no-verify",
+                    "while building an image",
+                ),
+            ],
         },
     },
     Command {

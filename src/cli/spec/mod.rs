@@ -120,6 +120,7 @@ pub enum OptId {
     Json,
     Name,
     NativeTls,
+    NoAuth,
     NoBrowser,
     NoVerify,
     Offline,

@@ -134,6 +134,15 @@ pub(super) const NO_VERIFY: Opt = switch(
     "no-verify",
     "Store the key without checking it on the server",
 );
+pub(super) const NO_VERIFY_ENVIRONMENT: Opt = Opt {
+    about: "Store the environment without contacting its server",
+    ..NO_VERIFY
+};
+pub(super) const NO_AUTH: Opt = switch(
+    OptId::NoAuth,
+    "no-auth",
+    "With --no-verify: assume that the server requires no authentication",
+);
 pub(super) const ORG: Opt = valued(
     OptId::Org,
     "org",

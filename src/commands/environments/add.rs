@@ -1,8 +1,11 @@
 //! `environments add`: requests the version of a control plane, stores the environment and makes it current.
+//!
+//! With `--no-verify` the first command that contacts the server requests the version.
 
-use crate::api::client::Api;
+use crate::api::client::{Api, Version};
 use crate::app::App;
 use crate::cli::parse::Invocation;
+use crate::cli::spec::OptId;
 use crate::error::{Error, Result};
 use crate::sanitize::quoted;
 use crate::term::prompt;
@@ -10,13 +13,22 @@ use crate::url::{ApiUrl, host_of};
 
 struct Args {
     url: Option<ApiUrl>,
+    verify: bool,
+    requires_auth: bool,
 }
 
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
-        Ok(Args {
+        let args = Args {
             url: super::url(given)?,
-        })
+            verify: !given.has(OptId::NoVerify),
+            requires_auth: !given.has(OptId::NoAuth),
+        };
+        if args.verify && !args.requires_auth {
+            return Err(Error::usage("--no-auth requires --no-verify")
+                .hint("without --no-verify the server says whether it requires authentication"));
+        }
+        Ok(args)
     }
 }
 
@@ -32,28 +44,44 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
                 .hint("pass it: `llamactl environments add URL`"));
         }
     };
-    let (version, responding_url) = Api::without_key(&mut app.http, &requested).version()?;
-    let url = redirected(&requested, &responding_url)?;
+    let (url, version) = match args.verify {
+        true => verify(app, &requested)?,
+        false => (requested, None),
+    };
+    let requires_auth = version
+        .as_ref()
+        .map_or(args.requires_auth, |version| version.requires_auth);
     app.change_profiles(|store| {
         let env = store.environment_mut(&url);
-        env.requires_auth = version.requires_auth;
-        env.min_llamactl_version
-            .clone_from(&version.min_llamactl_version);
-        env.capabilities.clone_from(&version.capabilities);
+        env.verified = version.is_some();
+        env.requires_auth = requires_auth;
+        if let Some(version) = &version {
+            env.min_llamactl_version
+                .clone_from(&version.min_llamactl_version);
+            env.capabilities.clone_from(&version.capabilities);
+        }
         store.current_environment = Some(url.clone());
         Ok(())
     })?;
-    let needs = match version.requires_auth {
-        true => "requires authentication",
-        false => "requires no authentication",
+    let description = match (requires_auth, args.verify) {
+        (true, true) => "which requires authentication",
+        (false, true) => "which requires no authentication",
+        (true, false) => "without verifying that it requires authentication",
+        (false, false) => "without verifying that it requires no authentication",
     };
     prompt::say(&format!(
-        "added environment {url}, which {needs}, and made it current"
+        "added environment {url}, {description}, and made it current"
     ));
-    if version.asks_for_newer_client() {
+    if let Some(version) = version.filter(Version::asks_for_newer_client) {
         prompt::warn(&version.client_warning());
     }
     Ok(())
+}
+
+/// Requests the server's version; returns the URL that responded.
+fn verify(app: &mut App, requested: &ApiUrl) -> Result<(ApiUrl, Option<Version>)> {
+    let (version, responding_url) = Api::without_key(&mut app.http, requested).version()?;
+    Ok((redirected(requested, &responding_url)?, Some(version)))
 }
 
 /// The URL to store: after a redirect within the same host, the one that responded.
