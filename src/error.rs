@@ -129,14 +129,6 @@ pub fn os_reason(error: &std::io::Error) -> String {
     }
 }
 
-/// A warning: a file has its new content, and may have its old one again.
-pub fn unsynced(file: &str, error: &std::io::Error) -> String {
-    format!(
-        "{file} is written, but a crash of the system may undo that: {}",
-        os_reason(error)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

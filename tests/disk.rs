@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -50,7 +49,9 @@ fn wherever_the_disk_is_full_nothing_is_lost_and_nothing_is_left() {
                 exit => {
                     assert_eq!(exit, crate::support::Exit::Code(1), "{}", output.stderr);
                     let hint = match line {
-                        "auth inject" => "make room, then run this again; the file is as it was",
+                        "auth inject" => {
+                            "free some disk space, then run this again; the file is unchanged"
+                        }
                         _ => {
                             "nothing was changed; check the directory's rights and the free space on its disk"
                         }
@@ -494,29 +495,24 @@ fn a_file_system_without_locks_or_without_synced_directories_will_do() {
     }
 }
 
-/// Where nobody can tell whether its writer lives, a temporary file is left alone for an hour.
 #[test]
-fn without_locks_only_what_is_old_is_swept() {
+fn temporary_files_are_kept_without_locks() {
     let sandbox = with_many_profiles();
-    let (old, young) = (".env.oldoldol.tmp", ".env.youngone.tmp");
-    sandbox.write(young, "");
-    let path = sandbox.write(old, "");
-    let file = fs::File::options().write(true).open(path).expect("a file");
-    let hours = Duration::from_secs(2 * 3600);
-    let then = SystemTime::now() - hours;
-    file.set_modified(then).expect("its time");
+    let left = ".env.llamactl-abcdef.tmp";
+    sandbox.write(left, "");
     let Some(output) = with_fault(&sandbox, "flock:error=ENOLCK", "auth inject --profile p7")
     else {
         return;
     };
     assert_eq!(output.stderr, "wrote 3 variables to .env\n");
-    assert!(sandbox.exists(young) && !sandbox.exists(old));
+    assert!(sandbox.exists(left));
 }
 
 /// What has taken its place is not called unchanged because the disk failed afterwards.
 #[test]
 fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
-    let may_be_undone = "is written, but a crash of the system may undo that: Input/output error\n";
+    let may_be_undone =
+        "was written, but a crash of the system may undo that: Input/output error\n";
     for (line, file, file_shown, done) in [
         (
             "auth use p7",
@@ -527,7 +523,7 @@ fn what_is_written_and_may_be_undone_by_a_crash_is_called_that() {
         (
             "auth inject --profile p7",
             ".env",
-            ".env",
+            "'.env'",
             "wrote 3 variables to .env\n",
         ),
     ] {
@@ -588,12 +584,12 @@ fn an_env_file_that_another_process_makes_meanwhile() {
         ("EEXIST:when=1", "wrote 3 variables to .env\n"),
         (
             "EEXIST",
-            "error: .env keeps changing while it is edited\nhint: stop what writes to it, then run this again\n",
+            "error: '.env' keeps changing while it is edited\nhint: stop what writes to it, then run this again\n",
         ),
         (
             "ENOSPC",
-            "error: can't write .env: No space left on device\n\
-            hint: make room, then run this again; the file is as it was\n",
+            "error: cannot write '.env': No space left on device\n\
+            hint: free some disk space, then run this again; the file is unchanged\n",
         ),
     ] {
         let sandbox = with_many_profiles();

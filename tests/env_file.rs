@@ -1,11 +1,12 @@
-//! The file around the `.env` editor, on a real file system: modes, owners, links, rights, races, kills, git.
+//! The file around the `.env` editor, on a real file system: permissions, owners, symlinks, mounts, races, signals, git.
 //!
-//! What needs another user, other variables or a kill runs in a child: this test binary again, see `helper`.
+//! What needs another user, other environment variables or a kill runs in a child: this test binary again, see `helper`.
 #![cfg(unix)]
 
 use llamactl::dotenv::Binding;
 use llamactl::dotenv::file::{self as env_file, Outcome};
-use llamactl::fs::atomic::{self, Staged};
+use llamactl::fs::atomic::{self, Reserved, Staged};
+use llamactl::fs::open;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
@@ -46,7 +47,7 @@ fn changed(warnings: &[String]) -> Result<Outcome, String> {
     })
 }
 
-/// A directory whose path has no links in it.
+/// A directory whose path has no symlinks in it.
 struct Folder {
     path: PathBuf,
     _dir: tempfile::TempDir,
@@ -88,6 +89,10 @@ impl Folder {
     fn names(&self) -> Vec<String> {
         self.list().into_keys().collect()
     }
+}
+
+fn staged(path: &Path, bytes: &[u8]) -> std::io::Result<Staged<'static>> {
+    Reserved::create(path, 0)?.write(bytes, None)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -147,7 +152,7 @@ fn helper() {
 }
 
 #[test]
-fn a_new_file_is_ours_alone() {
+fn new_file_is_private() {
     let dir = folder();
     assert_eq!(write(&dir.path(".env")), changed(&[]));
     assert_eq!(dir.list(), BTreeMap::from([(".env".into(), NEW.into())]));
@@ -155,7 +160,7 @@ fn a_new_file_is_ours_alone() {
 }
 
 #[test]
-fn missing_directories_are_made() {
+fn missing_directories_are_created() {
     let dir = folder();
     let path = dir.path("a/b/.env");
     assert_eq!(write(&path), changed(&[]));
@@ -163,7 +168,7 @@ fn missing_directories_are_made() {
 }
 
 #[test]
-fn a_relative_path_needs_no_directory() {
+fn relative_path_is_in_the_current_directory() {
     // Only that one without a parent is taken for the current directory; cargo's is the package.
     let outcome = env_file::check(Path::new("no-such-file.env"), &bindings("x"), &[]);
     assert!(outcome.expect("a check").changed);
@@ -171,7 +176,7 @@ fn a_relative_path_needs_no_directory() {
 }
 
 #[test]
-fn written_twice_is_written_once() {
+fn second_write_changes_nothing() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
     assert_eq!(write(&path), changed(&[]));
@@ -197,7 +202,7 @@ fn written_twice_is_written_once() {
 }
 
 #[test]
-fn a_check_writes_nothing() {
+fn check_writes_nothing() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
     let check = |path: &Path| env_file::check(path, &bindings("llx-new"), &[]).expect("a check");
@@ -212,7 +217,7 @@ fn a_check_writes_nothing() {
 }
 
 #[test]
-fn the_mode_stays_and_a_wide_one_is_mentioned() {
+fn mode_is_kept_with_a_warning_if_readable_by_others() {
     let dir = folder();
     for (number, (bits, warned)) in [
         (0o600, false),
@@ -227,7 +232,7 @@ fn the_mode_stays_and_a_wide_one_is_mentioned() {
         let path = dir.file(&format!("{number}.env"), "A=1\n", bits);
         let shown = path.display();
         let warning = format!(
-            "other users can read {shown} (mode {bits:03o}); `chmod 600` makes it yours alone"
+            "'{shown}' is readable by other users (mode {bits:04o}); `chmod 600` makes it private"
         );
         assert_eq!(
             write(&path),
@@ -242,7 +247,7 @@ fn the_mode_stays_and_a_wide_one_is_mentioned() {
 }
 
 #[test]
-fn attributes_stay() {
+fn extended_attributes_are_kept() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
     let flags = rustix::fs::XattrFlags::empty();
@@ -257,10 +262,11 @@ fn attributes_stay() {
 }
 
 #[test]
-fn the_owner_stays() {
+fn owner_is_kept() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
-    if std::os::unix::fs::chown(&path, Some(12_345), Some(23_456)).is_err() {
+    let chown = |path: &Path| std::os::unix::fs::chown(path, Some(12_345), Some(23_456));
+    if chown(&path).and_then(|()| chown(&dir.path)).is_err() {
         println!("skipped: only root gives files away");
         return;
     }
@@ -286,7 +292,7 @@ fn as_nobody(path: &Path) -> Option<String> {
 }
 
 #[test]
-fn what_we_may_not_write_stays() {
+fn unwritable_file_or_directory_is_refused() {
     let dir = folder();
     let ours = dir.path("ours");
     fs::create_dir(&ours).expect("a directory");
@@ -309,7 +315,7 @@ fn what_we_may_not_write_stays() {
     };
     let shown = env.display();
     let hint = "hint: run this as the owner of the file and its directory, or choose another file with --env-file";
-    let denied = format!("error: can't write {shown}: Permission denied\n{hint}");
+    let denied = format!("error: cannot write '{shown}': Permission denied\n{hint}");
 
     // A read-only file in a directory that would let us replace it.
     set(&ours, 65_534, 0o755);
@@ -329,7 +335,7 @@ fn what_we_may_not_write_stays() {
         assert_eq!(
             said,
             Some(format!(
-                "error: can't write {shown}: its owner can't be kept\n{hint}"
+                "error: cannot write '{shown}': its owner cannot be kept: Operation not permitted\n{hint}"
             ))
         );
     }
@@ -339,7 +345,7 @@ fn what_we_may_not_write_stays() {
 }
 
 #[test]
-fn what_we_may_not_read_is_an_error() {
+fn unreadable_file_is_refused() {
     let dir = folder();
     fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o755)).expect("a mode");
     let path = dir.file(".env", "A=1\n", 0o000);
@@ -354,14 +360,14 @@ fn what_we_may_not_read_is_an_error() {
     assert_eq!(
         said,
         format!(
-            "error: can't read {shown}: Permission denied\n\
+            "error: cannot read '{shown}': Permission denied\n\
              hint: make it readable, or choose another file with --env-file"
         )
     );
 }
 
 #[test]
-fn what_is_no_file_is_an_error() {
+fn directory_fifo_socket_and_device_are_refused() {
     let dir = folder();
     let fifo = dir.path("fifo");
     let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
@@ -382,11 +388,11 @@ fn what_is_no_file_is_an_error() {
         (socket, "it is not a regular file"),
         (PathBuf::from("/dev/full"), "it is not a regular file"),
         (PathBuf::from("/dev/null"), "it is not a regular file"),
-        (dir.path("loop-a"), "Too many levels of symbolic links"),
+        (dir.path("loop-a"), "too many levels of symbolic links"),
         (dir.path("plain/.env"), "Not a directory"),
     ] {
         let want = format!(
-            "error: can't edit {}: {reason}\n\
+            "error: cannot edit '{}': {reason}\n\
              hint: name a file with --env-file, or print the variables with `--env-file -`",
             path.display()
         );
@@ -401,13 +407,13 @@ fn what_is_no_file_is_an_error() {
 }
 
 #[test]
-fn an_empty_path_is_an_error() {
+fn empty_path_is_refused() {
     let want = "error: the name of the file is empty\nhint: name a file with --env-file";
     assert_eq!(write(Path::new("")), Err(want.into()));
 }
 
 #[test]
-fn links_stay_links() {
+fn symlinks_stay_symlinks() {
     let dir = folder();
     let real = dir.file("real", "A=1\n", 0o600);
     symlink("real", dir.path("link")).expect("a link");
@@ -423,7 +429,7 @@ fn links_stay_links() {
 }
 
 #[test]
-fn a_dangling_link_is_created_through() {
+fn dangling_symlink_is_followed() {
     let dir = folder();
     symlink("sub/real", dir.path("link")).expect("a link");
     assert_eq!(write(&dir.path("link")), changed(&[]));
@@ -436,14 +442,14 @@ fn a_dangling_link_is_created_through() {
 }
 
 #[test]
-fn a_link_to_elsewhere_is_mentioned() {
+fn symlink_out_of_the_directory_is_a_warning() {
     let (dir, other) = (folder(), folder());
     let real = other.file("real", "A=1\n", 0o600);
     let (link, dangling) = (dir.path(".env"), dir.path("dangling"));
     symlink(&real, &link).expect("a link");
     symlink(other.path("new"), &dangling).expect("a link");
     for (link, real) in [(link, real), (dangling, other.path("new"))] {
-        let warning = format!("{} is a link to {}", link.display(), real.display());
+        let warning = format!("'{}' is a symlink to '{}'", link.display(), real.display());
         assert_eq!(write(&link), changed(&[warning]));
         assert!(fs::read_to_string(&real).expect("the file").ends_with(NEW));
     }
@@ -451,12 +457,12 @@ fn a_link_to_elsewhere_is_mentioned() {
 }
 
 #[test]
-fn other_names_keep_the_old_content() {
+fn hard_link_is_replaced_with_a_warning() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
     fs::hard_link(&path, dir.path("other")).expect("a link");
     let warning = format!(
-        "{} has other names (hard links), which keep the old content",
+        "'{}' has other names (hard links), which keep the old content",
         path.display()
     );
     assert_eq!(write(&path), changed(&[warning]));
@@ -474,50 +480,56 @@ fn other_names_keep_the_old_content() {
 }
 
 #[test]
-fn refusals_name_the_file_and_the_line() {
+fn refusals_name_file_and_line() {
     let dir = folder();
-    let path = dir.file(".env", "A=1\nB=\"x\n", 0o600);
-    let shown = path.display();
-    assert_eq!(
-        write(&path),
-        Err(format!(
-            "error: {shown}, line 2: a quote is opened and never closed\nhint: close it, then run this again"
-        ))
-    );
-    let path = dir.file("two", "A=1; LLAMA_CLOUD_API_KEY=secret; B=2\n", 0o600);
-    let shown = path.display();
-    assert_eq!(
-        write(&path),
-        Err(format!(
-            "error: {shown}, line 1: readers of .env files disagree about what is assigned here\n\
-             hint: put the values around this line in quotes, one assignment on a line, then run this again"
-        ))
-    );
-    let error = env_file::write(&path, &bindings("secret\\"), &[]).map_err(|e| e.to_string());
+    for (text, message, hint) in [
+        (
+            "A=1\nB=\"x\n",
+            ", line 2: a quote is opened and never closed",
+            "close it, then run this again",
+        ),
+        (
+            "A=1\n\nLLAMA_CLOUD_API_KEY=don't\n",
+            ", line 3: a quote or bracket in the value has no counterpart",
+            "remove it or empty the value, then run this again",
+        ),
+        (
+            "LLAMA_CLOUD_API_KEY=old\\\nA=1\n",
+            ", line 1: a backslash joins this line with the next one",
+            "remove the backslash, then run this again",
+        ),
+        (
+            "LLAMA_CLOUD_API_KEY=old; B=2\n",
+            ", line 1: a shell reads more than one assignment on this line",
+            "put each assignment on a line of its own, then run this again",
+        ),
+        (
+            "A\0=\x001\0\n\0",
+            " is UTF-16 without a byte order mark",
+            "convert it to UTF-8, then run this again",
+        ),
+    ] {
+        let path = dir.file(".env", text, 0o600);
+        let shown = path.display();
+        assert_eq!(
+            write(&path),
+            Err(format!("error: '{shown}'{message}\nhint: {hint}"))
+        );
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), Some(text));
+    }
+    let path = dir.path("new");
+    let error = env_file::write(&path, &bindings("$(>PWN)"), &[]).map_err(|e| e.to_string());
     assert_eq!(
         error,
-        Err(format!(
-            "error: {shown}: the value of LLAMA_CLOUD_API_KEY can't be written so that every reader gets it back\n\
-             hint: `llamactl auth exec -- COMMAND` hands it on without a file"
-        ))
+        Err("error: the value of LLAMA_CLOUD_API_KEY has the character '$', which readers of .env files do not read alike\n\
+             hint: `llamactl auth exec` and `llamactl auth export --format sh` or `json` carry any value"
+            .to_string())
     );
-    assert_eq!(dir.names(), [".env", "two"]);
+    assert_eq!(dir.names(), [".env"]);
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
-    let dir = folder();
-    let binding = Binding {
-        name: "A B",
-        value: "x",
-    };
-    let said = env_file::write(&dir.path(".env"), &[binding], &[]).map_err(|e| e.to_string());
-    assert_eq!(said, Err("error: \"A B\" is no name for a variable".into()));
-    assert_eq!(dir.names(), [""; 0]);
-}
-
-#[test]
-fn a_forbidden_name_is_refused() {
+fn forbidden_name_is_refused() {
     let dir = folder();
     let path = dir.file(".env", "LLAMA_CLOUD_API_KEY=left\n", 0o600);
     let two = &bindings("")[1..];
@@ -526,8 +538,8 @@ fn a_forbidden_name_is_refused() {
     assert_eq!(
         run(),
         Err(format!(
-            "error: {shown} assigns LLAMA_CLOUD_API_KEY, which this profile does not have\n\
-             hint: remove that line, so that the key is not sent to another address"
+            "error: '{shown}' assigns LLAMA_CLOUD_API_KEY, which this profile does not have\n\
+             hint: remove that line, so that the key is not sent to another URL"
         ))
     );
     assert_eq!(
@@ -539,7 +551,7 @@ fn a_forbidden_name_is_refused() {
 }
 
 #[test]
-fn control_characters_in_a_path_stay_in_one_line() {
+fn control_characters_in_a_path_are_not_printed() {
     let dir = folder();
     let path = dir.path("a\nb");
     fs::create_dir(&path).expect("a directory");
@@ -548,62 +560,58 @@ fn control_characters_in_a_path_stay_in_one_line() {
 }
 
 #[test]
-fn long_names() {
+fn long_names_are_written_or_refused() {
     let dir = folder();
-    for len in (200..=230).step_by(10).chain(236..=255) {
-        let path = dir.path(&"x".repeat(len));
-        assert_eq!(write(&path), changed(&[]));
-        assert_eq!(
-            env_file::write(&path, &bindings("b"), &[]).map(|o| o.changed),
-            Ok(true)
-        );
-        let long = dir.path(&"é".repeat(len / 2));
-        assert_eq!(write(&long), changed(&[]));
-        fs::remove_file(long).expect("it is there");
-        fs::remove_file(path).expect("it is there");
-    }
-    // The name of what is written beside it is the whole one as long as there is room, with a random part and a suffix.
-    for (len, kept) in [(241, 241), (242, 128), (255, 128)] {
-        let path = dir.path(&"x".repeat(len));
-        let _staged = Staged::new(&path, &[b"x"], None).expect("a writer");
-        let names = dir.names();
-        let random = names[0].len() - kept - 2 - ".tmp".len();
-        assert!(
-            names[0].starts_with(&format!(".{}.", "x".repeat(kept))),
-            "{names:?}"
-        );
-        assert_eq!((names.len(), random), (1, 8), "{names:?}");
+    // `.NAME.llamactl-XXXXXX.tmp` must fit into 255 bytes.
+    for (name, is_written) in [
+        ("x".repeat(234), true),
+        ("x".repeat(235), false),
+        ("é".repeat(116), true),
+        ("x".repeat(255), false),
+    ] {
+        let path = dir.path(&name);
+        match is_written {
+            true => assert_eq!(write(&path), changed(&[])),
+            false => {
+                let error = write(&path).expect_err("a name that is too long");
+                assert!(error.contains(": File name too long"), "{error}");
+                assert!(!path.exists());
+            }
+        }
     }
 }
 
 #[test]
-fn what_is_left_of_a_name_in_the_current_directory_is_swept() {
+fn leftover_in_the_current_directory_is_removed() {
     // The child's directory is another one than that of the tests.
     let dir = folder();
-    dir.file(".env.abcd1234.tmp", "stale", 0o600);
+    dir.file(".env.llamactl-abcd12.tmp", "stale", 0o600);
     let said = say(child("llx-new", Path::new(".env")).current_dir(&dir.path));
     assert_eq!(said, "changed: true");
     assert_eq!(dir.list(), BTreeMap::from([(".env".into(), NEW.into())]));
 }
 
 #[test]
-fn only_what_the_dead_left_is_swept() {
+fn only_leftovers_of_killed_writers_are_removed() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
-    dir.file(".env.abcd1234.tmp", "stale", 0o600);
-    dir.file(".env.abc.tmp", "somebody's", 0o600);
-    dir.file(".env.local.abcd1234.tmp", "another file's", 0o600);
-    dir.file(".env.abcd123-.tmp", "somebody's", 0o600);
-    fs::create_dir(dir.path(".env.dirdirdi.tmp")).expect("a directory");
-    symlink("nowhere", dir.path(".env.linklink.tmp")).expect("a link");
+    dir.file(".env.llamactl-abcd12.tmp", "stale", 0o600);
+    dir.file(".env.llamactl-abc.tmp", "somebody's", 0o600);
+    dir.file(".env.local.llamactl-abcd12.tmp", "another file's", 0o600);
+    dir.file(".env.llamactl-abcd1-.tmp", "somebody's", 0o600);
+    fs::create_dir(dir.path(".env.llamactl-dirdir.tmp")).expect("a directory");
+    symlink("nowhere", dir.path(".env.llamactl-linkli.tmp")).expect("a link");
     // Nobody writes to it: who opened it as a file would wait for ever.
-    let fifo = dir.path(".env.fifofifo.tmp");
+    let fifo = dir.path(".env.llamactl-fifofi.tmp");
     let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
     assert!(made.success());
-    let live = Staged::new(&path, &[b"live"], None).expect("a writer");
+    let live = staged(&path, b"live").expect("a writer");
     assert_eq!(write(&path), changed(&[]));
     let left = dir.names();
-    assert!(!left.contains(&".env.abcd1234.tmp".into()), "{left:?}");
+    assert!(
+        !left.contains(&".env.llamactl-abcd12.tmp".into()),
+        "{left:?}"
+    );
     assert_eq!(left.len(), 8, "{left:?}");
     live.commit().expect("the writer was left alone");
     assert_eq!(fs::read_to_string(&path).as_deref().ok(), Some("live"));
@@ -611,18 +619,18 @@ fn only_what_the_dead_left_is_swept() {
 }
 
 #[test]
-fn a_staged_file_that_is_dropped_leaves_nothing() {
+fn dropped_temporary_file_is_removed() {
     let dir = folder();
-    drop(Staged::new(&dir.path(".env"), &[b"x"], None).expect("a writer"));
+    drop(staged(&dir.path(".env"), b"x").expect("a writer"));
     assert!(dir.names().is_empty());
     atomic::sweep(&dir.path("no/such/.env"));
 }
 
 #[test]
-fn a_key_is_never_in_a_file_that_others_can_read() {
+fn temporary_file_is_private() {
     let dir = folder();
     let path = dir.path(".env");
-    let staged = Staged::new(&path, &[b"key"], None).expect("a writer");
+    let first = staged(&path, b"key").expect("a writer");
     let names = dir.names();
     assert_eq!(names.len(), 1);
     assert!(
@@ -630,8 +638,8 @@ fn a_key_is_never_in_a_file_that_others_can_read() {
         "{names:?}"
     );
     assert_eq!(mode(&dir.path(&names[0])), 0o600);
-    staged.commit_new().expect("its place is free");
-    let again = Staged::new(&path, &[b"other"], None).expect("a writer");
+    first.commit_new().expect("its place is free");
+    let again = staged(&path, b"other").expect("a writer");
     let taken = again.commit_new().expect_err("its place is taken");
     assert_eq!(taken.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(dir.list(), BTreeMap::from([(".env".into(), "key".into())]));
@@ -639,7 +647,7 @@ fn a_key_is_never_in_a_file_that_others_can_read() {
 
 /// Whole, and one of the two.
 #[test]
-fn writers_at_once() {
+fn concurrent_writers_leave_one_whole_file() {
     let dir = folder();
     let path = dir.file(".env", &"# filler\n".repeat(2000), 0o600);
     for round in 0..40 {
@@ -675,7 +683,7 @@ fn writers_at_once() {
 
 /// What somebody else adds while we write is not lost: it is in the file that we read again.
 #[test]
-fn a_file_that_changes_under_us_is_read_again() {
+fn file_that_changes_meanwhile_is_read_again() {
     let dir = folder();
     let path = dir.file(".env", "", 0o600);
     let end = Instant::now() + Duration::from_secs(2);
@@ -719,7 +727,7 @@ fn a_file_that_changes_under_us_is_read_again() {
 
 /// The old file or a new one, and nothing left beside it once the next run is through.
 #[test]
-fn killed_at_any_moment() {
+fn killed_writer_leaves_old_or_new_content() {
     let dir = folder();
     let filler = "# filler\n".repeat(500);
     let path = dir.file(".env", &filler, 0o600);
@@ -769,7 +777,7 @@ fn git(dir: &Path, args: &[&str]) -> bool {
 }
 
 #[test]
-fn git_is_asked() {
+fn git_warnings_match_the_repository() {
     let dir = folder();
     if !git(&dir.path, &["init", "--quiet"]) {
         println!("skipped: no git");
@@ -801,9 +809,9 @@ fn git_is_asked() {
     }
     let path = dir.path(".env");
     let shown = path.display();
-    let tracked = format!("{shown} is tracked by git: the key can end up in a commit");
+    let tracked = format!("'{shown}' is tracked by git: the key can end up in a commit");
     let open = format!(
-        "{shown} is not ignored by git: add it to .gitignore, or the key can end up in a commit"
+        "'{shown}' is not ignored by git: add it to .gitignore, or the key can end up in a commit"
     );
 
     assert_eq!(write(&path), changed(std::slice::from_ref(&open)));
@@ -857,16 +865,16 @@ fn git_is_asked() {
 }
 
 #[test]
-fn where_no_directory_and_no_file_can_be_made() {
+fn uncreatable_directory_and_file_are_named() {
     for (path, said) in [
         (
             "/proc/no/such/.env",
-            "can't make the directory /proc/no/such: No such file or directory\n\
-            hint: make it by hand, or choose another place with --env-file",
+            "cannot create the directory '/proc/no/such': No such file or directory\n\
+            hint: create it, or choose another file with --env-file",
         ),
         (
             "/proc/self/.env",
-            "can't write /proc/self/.env: No such file or directory\nhint: the file is as it was",
+            "cannot write '/proc/self/.env': No such file or directory\nhint: the file is unchanged",
         ),
     ] {
         if cfg!(target_os = "linux") {
@@ -876,7 +884,7 @@ fn where_no_directory_and_no_file_can_be_made() {
 }
 
 #[test]
-fn a_link_to_what_is_not_there_yet_leads_out_whichever_way_it_goes() {
+fn symlink_into_missing_directories_is_followed() {
     let dir = folder();
     let link = dir.path(".env");
     symlink("missing/../elsewhere/.env", &link).expect("a link");
@@ -884,7 +892,7 @@ fn a_link_to_what_is_not_there_yet_leads_out_whichever_way_it_goes() {
     let (shown, to) = (link.display(), real.display());
     assert_eq!(
         write(&link),
-        changed(&[format!("{shown} is a link to {to}")])
+        changed(&[format!("'{shown}' is a symlink to '{to}'")])
     );
     assert_eq!(
         fs::read_to_string(dir.path("elsewhere/.env"))
@@ -896,18 +904,18 @@ fn a_link_to_what_is_not_there_yet_leads_out_whichever_way_it_goes() {
 }
 
 #[test]
-fn links_that_lead_nowhere_are_an_error() {
+fn symlink_loops_are_refused() {
     let dir = folder();
     symlink("b", dir.path("a")).expect("a link");
     symlink("a", dir.path("b")).expect("a link");
-    let said = |path: &Path| atomic::follow_links(path).map_err(|e| e.to_string());
+    let said = |path: &Path| open::follow_symlinks(path).map_err(|e| e.to_string());
     assert_eq!(
         said(&dir.path("a")),
-        Err("too many links, one to the other".into())
+        Err("too many levels of symbolic links".into())
     );
     let below = dir.file("file", "", 0o600).join("x");
     assert_eq!(
-        atomic::follow_links(&below).map_err(|e| e.kind()),
+        open::follow_symlinks(&below).map_err(|e| e.kind()),
         Err(std::io::ErrorKind::NotADirectory)
     );
     // As many as the system follows, and no more.
@@ -922,14 +930,14 @@ fn links_that_lead_nowhere_are_an_error() {
     );
     assert_eq!(
         said(&dir.path("41")),
-        Err("too many links, one to the other".into())
+        Err("too many levels of symbolic links".into())
     );
     assert!(fs::metadata(dir.path("41")).is_err());
 }
 
 /// What the directory gives to new files does not come to one that takes the place of an old file.
 #[test]
-fn an_access_list_of_the_directory_stays_out() {
+fn default_access_list_of_the_directory_is_not_inherited() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o640);
     // Version 2; the owner, user 12345, the group, the mask, others: each a tag, rights and an id.
@@ -958,7 +966,7 @@ fn an_access_list_of_the_directory_stays_out() {
     fs::write(dir.path("new"), "").expect("a file");
     assert!(list_of(&dir.path("new")), "the directory hands none on");
     let warning = format!(
-        "other users can read {} (mode 640); `chmod 600` makes it yours alone",
+        "'{}' is readable by other users (mode 0640); `chmod 600` makes it private",
         path.display()
     );
     assert_eq!(write(&path), changed(&[warning]));
@@ -968,7 +976,7 @@ fn an_access_list_of_the_directory_stays_out() {
 
 /// Of those that start without a file one makes it, and the others read what it made.
 #[test]
-fn makers_at_once() {
+fn concurrent_creators_leave_one_whole_file() {
     for round in 0..50 {
         let dir = folder();
         let path = dir.path(".env");

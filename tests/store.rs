@@ -680,16 +680,16 @@ fn litter_is_swept_and_live_writers_are_not() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
         path
     };
-    write(".profiles.json.aB3dE6gH.tmp");
-    let live = File::open(write(".profiles.json.LIVE0000.tmp")).expect("a file");
+    write(".profiles.json.llamactl-aB3dE6.tmp");
+    let live = File::open(write(".profiles.json.llamactl-LIVE00.tmp")).expect("a file");
     flock(&live, FlockOperation::LockExclusive).expect("a lock");
     // None of ours.
-    write(".profiles.json.note.tmp");
+    write(".profiles.json.llamactl-note.tmp");
     write("profiles.json.bak");
     token(&sandbox, "b", OTHER_KEY).stderr(&created("b")).run();
     let left = [
-        ".profiles.json.LIVE0000.tmp",
-        ".profiles.json.note.tmp",
+        ".profiles.json.llamactl-LIVE00.tmp",
+        ".profiles.json.llamactl-note.tmp",
         "profiles.json",
         "profiles.json.bak",
         "profiles.json.lock",
@@ -782,7 +782,7 @@ fn a_link_to_itself_is_no_store() {
         .code(1)
         .stderr(
             "
-            error: [HOME]/.config/llamactl/profiles.json can't be written: too many links, one to the other
+            error: [HOME]/.config/llamactl/profiles.json can't be written: too many levels of symbolic links
             hint: nothing was changed; check the directory's rights and the free space on its disk
             ",
         )

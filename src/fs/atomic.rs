@@ -1,28 +1,68 @@
-//! The one atomic write: a locked temporary file beside the target, synced, renamed over it, and the directory synced.
+//! Replacing a file: a locked temporary file beside it is written, synced and renamed over it, and the directory synced.
+//! Readers find the old content or the new one, whenever the writer is killed.
 //!
-//! Whoever reads finds the old file or the new one, whenever the writer is killed. Nothing about what the bytes mean
-//! enters here; who writes through a link asks [`follow_links`] first.
+//! A file that cannot be renamed over, as one that is bind-mounted by itself, is written in place.
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
-use std::io::{self, Seek as _, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+
 use tempfile::{Builder, NamedTempFile};
 
-/// How many random letters stand in a temporary file's name.
-const RANDOM: usize = 8;
+use super::open::{self, Regular, directory};
+use crate::error::os_reason;
+
+/// A temporary file is called `.NAME.llamactl-XXXXXX.tmp`.
+const INFIX: &str = ".llamactl-";
+const RANDOM: usize = 6;
 const SUFFIX: &str = ".tmp";
 
-/// Why a file that has taken its place may have the old content again after a crash of the system; mostly none.
-pub type Unsynced = Option<io::Error>;
-
-/// Writes the file whole. What `keep` describes is the file that is there now: its mode, owner, access list and extended
-/// attributes go over to the new one; without, the file is 0600 and ours.
-pub fn replace(path: &Path, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Unsynced> {
-    Staged::new(path, &[bytes], keep)?.commit()
+/// What did not go as it should, though the file was written.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Why the file was written in place.
+    pub in_place: Option<io::Error>,
+    /// Why the owner, or the permissions, are not what they should be.
+    pub owner: Option<io::Error>,
+    pub permissions: Option<io::Error>,
+    /// Why the rename may not survive a crash of the system.
+    pub unsynced: Option<io::Error>,
 }
 
-/// A temporary file beside its target, with disk space for new content.
+impl Written {
+    /// The warnings for the user, who calls the file `file`.
+    pub fn warnings(&self, file: &str) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut warn = |error: &Option<io::Error>, text: &str| {
+            if let Some(e) = error {
+                warnings.push(format!("{file} {text}: {}", os_reason(e)));
+            }
+        };
+        warn(
+            &self.in_place,
+            "was written in place, not atomically, because it cannot be replaced",
+        );
+        warn(&self.owner, "was written, but its owner could not be set");
+        warn(
+            &self.permissions,
+            "was written, but its permissions could not be kept",
+        );
+        warn(
+            &self.unsynced,
+            "was written, but a crash of the system may undo that",
+        );
+        warnings
+    }
+}
+
+/// Replaces a file, or creates it. The new file gets the owner, permissions, access list and extended attributes of the
+/// old one; without an old one it is 0600, and ours or, for root, the directory owner's.
+pub fn replace(path: &Path, bytes: &[u8], old: Option<&Regular>) -> io::Result<Written> {
+    Reserved::create(path, 0)?.write(bytes, old)?.commit()
+}
+
+/// A temporary file beside its target, locked. It is removed when dropped.
 #[derive(Debug)]
 pub struct Reserved {
     temp: NamedTempFile,
@@ -32,87 +72,120 @@ pub struct Reserved {
 impl Reserved {
     /// Creates the file and takes disk space for `size` bytes.
     pub fn create(path: &Path, size: usize) -> io::Result<Reserved> {
-        let mut temp = create(path)?;
+        let mut temp = create_locked(path)?;
         // Not zeros, for which a file system may take no space.
         temp.write_all(&vec![b' '; size])?;
-        temp.as_file().sync_all()?;
+        if size > 0 {
+            temp.as_file().sync_all()?;
+        }
         let path = path.to_path_buf();
         Ok(Reserved { temp, path })
     }
 
-    /// Writes and syncs the new content.
-    pub fn write(mut self, bytes: &[u8], keep: Option<&Metadata>) -> io::Result<Staged> {
+    /// Writes and syncs the new content, with the metadata of the old file.
+    pub fn write<'a>(mut self, bytes: &[u8], old: Option<&'a Regular>) -> io::Result<Staged<'a>> {
         let file = self.temp.as_file_mut();
         file.rewind()?;
         file.write_all(bytes)?;
         file.set_len(bytes.len() as u64)?;
-        if let Some(meta) = keep {
-            platform::copy_metadata(file, &self.path, meta)?;
+        let mut written = Written::default();
+        match old {
+            Some(old) => platform::copy_metadata(file, old, &mut written)?,
+            None => written.owner = open::give_to_directory_owner(file, &self.path).err(),
         }
         file.sync_all()?;
-        let (temp, path) = (self.temp, self.path);
-        Ok(Staged { temp, path })
+        Ok(Staged {
+            temp: self.temp,
+            path: self.path,
+            old,
+            written,
+        })
     }
 }
 
-/// A file written and synced, which only has to take its place.
+/// A temporary file that is complete. It is removed when dropped.
 #[derive(Debug)]
-pub struct Staged {
+pub struct Staged<'a> {
     temp: NamedTempFile,
     path: PathBuf,
+    old: Option<&'a Regular>,
+    pub written: Written,
 }
 
-impl Staged {
-    /// Writes beside the target, as [`replace`] does, one part after the other. Dropped, it leaves nothing behind.
-    pub fn new(path: &Path, parts: &[&[u8]], keep: Option<&Metadata>) -> io::Result<Self> {
-        let mut temp = create(path)?;
-        for part in parts {
-            temp.write_all(part)?;
-        }
-        if let Some(meta) = keep {
-            platform::copy_metadata(temp.as_file(), path, meta)?;
-        }
-        temp.as_file().sync_all()?;
-        let path = path.to_path_buf();
-        Ok(Staged { temp, path })
-    }
-
-    /// Takes the target's place, whatever is there.
-    pub fn commit(self) -> io::Result<Unsynced> {
-        self.temp
-            .persist(&self.path)
-            .map_err(|failed| failed.error)?;
-        Ok(sync_directory(&self.path))
-    }
-
-    /// Takes its place where there is nothing yet, and fails with [`io::ErrorKind::AlreadyExists`] where there is.
-    pub fn commit_new(self) -> io::Result<Unsynced> {
-        self.temp
-            .persist_noclobber(&self.path)
-            .map_err(|failed| failed.error)?;
-        Ok(sync_directory(&self.path))
-    }
-}
-
-/// Follows the links at the end of a path, to a file that need not exist.
-pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
-    let mut real = path.to_path_buf();
-    // As many as Linux follows.
-    for _ in 0..=40 {
-        match std::fs::symlink_metadata(&real) {
-            Ok(meta) if meta.is_symlink() => {
-                let to = std::fs::read_link(&real)?;
-                real = real.parent().unwrap_or(Path::new("")).join(to);
+impl Staged<'_> {
+    /// Replaces the target, or what has been created there since.
+    pub fn commit(mut self) -> io::Result<Written> {
+        match self.temp.persist(&self.path) {
+            Ok(_) => self.written.unsynced = sync_directory(&self.path),
+            Err(failed) if platform::cannot_rename(&failed.error, &self.path) => {
+                let mut temp = failed.file;
+                match self.old {
+                    Some(old) => overwrite(&self.path, temp.as_file_mut(), old)?,
+                    None => create_new(&self.path, temp.as_file_mut(), &mut self.written)?,
+                }
+                self.written.in_place = Some(failed.error);
             }
-            Ok(_) => return Ok(real),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(real),
-            Err(e) => return Err(e),
+            Err(failed) => return Err(failed.error),
         }
+        Ok(self.written)
     }
-    Err(io::Error::other("too many links, one to the other"))
+
+    /// Creates the target; [`io::ErrorKind::AlreadyExists`] if there is one by now.
+    pub fn commit_new(mut self) -> io::Result<Written> {
+        match self.temp.persist_noclobber(&self.path) {
+            Ok(_) => self.written.unsynced = sync_directory(&self.path),
+            Err(failed) if platform::cannot_rename(&failed.error, &self.path) => {
+                let mut temp = failed.file;
+                create_new(&self.path, temp.as_file_mut(), &mut self.written)?;
+                self.written.in_place = Some(failed.error);
+            }
+            Err(failed) => return Err(failed.error),
+        }
+        Ok(self.written)
+    }
 }
 
-/// Removes what killed writers of this file left beside it; never the temporary file of a live one, which is locked.
+/// Writes in place the very file that was read, if it has no other names. What makes it longer is written first, so that
+/// a full disk leaves the old content.
+fn overwrite(path: &Path, new: &mut File, old: &Regular) -> io::Result<()> {
+    let target = open::open(OpenOptions::new().write(true), path)?;
+    platform::check_same(&target.metadata()?, &old.meta)?;
+    let (old_len, new_len) = (old.meta.len(), new.metadata()?.len());
+    let mut copy = |from: u64, to: u64| -> io::Result<()> {
+        new.seek(io::SeekFrom::Start(from))?;
+        (&target).seek(io::SeekFrom::Start(from))?;
+        io::copy(&mut new.take(to.saturating_sub(from)), &mut &target)?;
+        Ok(())
+    };
+    let extended = copy(old_len, new_len).and_then(|()| target.sync_all());
+    if let Err(e) = extended {
+        let _ = target.set_len(old_len);
+        return Err(e);
+    }
+    copy(0, old_len.min(new_len))?;
+    target.set_len(new_len)?;
+    target.sync_all()
+}
+
+/// Writes a file directly that did not exist, for a file system that can only replace.
+fn create_new(path: &Path, new: &mut File, written: &mut Written) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut target = options.open(path)?;
+    new.rewind()?;
+    let copied = io::copy(new, &mut target).and_then(|_| target.sync_all());
+    if copied.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    copied?;
+    written.owner = open::give_to_directory_owner(&target, path).err();
+    written.unsynced = sync_directory(path);
+    Ok(())
+}
+
+/// Removes the temporary files of killed writers of this file: ours, and not locked by a live writer.
 pub fn sweep(path: &Path) {
     let prefix = prefix(path);
     let Ok(entries) = std::fs::read_dir(directory(path)) else {
@@ -120,9 +193,9 @@ pub fn sweep(path: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let (name, prefix) = (name.as_encoded_bytes(), prefix.as_encoded_bytes());
         let random = name
-            .strip_prefix(prefix)
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes())
             .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
         if random.is_some_and(|r| r.len() == RANDOM && r.iter().all(u8::is_ascii_alphanumeric)) {
             platform::remove_unlocked(&entry.path());
@@ -131,10 +204,10 @@ pub fn sweep(path: &Path) {
 }
 
 /// A temporary file that is locked, and was not swept before it was.
-fn create(path: &Path) -> io::Result<NamedTempFile> {
+fn create_locked(path: &Path) -> io::Result<NamedTempFile> {
     let prefix = prefix(path);
     loop {
-        // tempfile makes it 0600 from the start.
+        // tempfile creates it with mode 0600.
         let temp = Builder::new()
             .prefix(&prefix)
             .suffix(SUFFIX)
@@ -146,33 +219,18 @@ fn create(path: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// `.NAME.`, cut off where the whole would be longer than a name may be.
+/// `.NAME.llamactl-`
 fn prefix(path: &Path) -> OsString {
     let name = path.file_name().unwrap_or_default();
-    let hidden = name.as_encoded_bytes().starts_with(b".");
-    let mut prefix = OsString::from(if hidden { "" } else { "." });
-    if name.len() + RANDOM + SUFFIX.len() + 2 > 255 {
-        let text = name.to_string_lossy();
-        let starts = text.char_indices().map(|(at, _)| at);
-        let end = starts.take_while(|&at| at <= 128).last().unwrap_or(0);
-        prefix.push(&text[..end]);
-    } else {
-        prefix.push(name);
-    }
-    prefix.push(".");
+    let is_hidden = name.as_encoded_bytes().starts_with(b".");
+    let mut prefix = OsString::from(if is_hidden { "" } else { "." });
+    prefix.push(name);
+    prefix.push(INFIX);
     prefix
 }
 
-/// Makes the rename last, and says why that could not be done. Where directories can't be opened or synced there is
-/// nothing to be done.
-fn sync_directory(path: &Path) -> Unsynced {
+/// Syncs the directory, so that a rename in it lasts. Some file systems cannot open or sync directories; that is no error.
+fn sync_directory(path: &Path) -> Option<io::Error> {
     use io::ErrorKind::{InvalidInput, Unsupported};
     match File::open(directory(path)) {
         Ok(directory) if cfg!(unix) => {
@@ -185,95 +243,116 @@ fn sync_directory(path: &Path) -> Unsynced {
 
 #[cfg(unix)]
 mod platform {
-    use rustix::fs::{FlockOperation, Gid, Mode, Uid, XattrFlags};
-    use rustix::io::Errno;
-    use std::fs::{File, Metadata, OpenOptions};
+    use std::fs::{File, Metadata};
     use std::io;
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
-    use std::time::Duration;
 
-    /// How old a temporary file must be to be swept where locks don't work.
-    const STALE: Duration = Duration::from_secs(3600);
+    use rustix::fs::{FlockOperation, Mode, XattrFlags};
+    use rustix::io::Errno;
+
+    use super::{Regular, Written, directory, open};
 
     /// Linux's limit for one attribute, and for the list of names.
-    const LARGEST: usize = 65_536;
+    const LARGEST_ATTRIBUTE: usize = 65_536;
 
-    /// Locks a temporary file of ours. No: a sweeper got hold of it.
+    /// Locks a temporary file of ours. False: a sweeper has locked or removed it.
     pub fn lock(file: &File) -> io::Result<bool> {
         match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => Ok(false),
-            // A file system without locks is no reason not to write.
+            // A file system without locks: nothing is swept there.
             _ => Ok(file.metadata()?.nlink() > 0),
         }
     }
 
     pub fn remove_unlocked(path: &Path) {
-        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let Ok(file) = OpenOptions::new().read(true).custom_flags(flags).open(path) else {
+        let is_same = |now: &Metadata, found: &Metadata| id(now) == id(found);
+        let Ok(named) = std::fs::symlink_metadata(path) else {
             return;
         };
-        let Ok(meta) = file.metadata() else { return };
-        let dead = match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => true,
-            Err(Errno::WOULDBLOCK) => false,
-            Err(_) => meta
-                .modified()
-                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE)),
+        if !named.is_file() || named.uid() != open::our_uid() {
+            return;
+        }
+        let Ok(found) = open::regular(path) else {
+            return;
         };
-        // The writer may have renamed it, and the name may be another's by now.
-        let same = |now: &Metadata| (now.dev(), now.ino()) == (meta.dev(), meta.ino());
-        if dead && meta.is_file() && std::fs::symlink_metadata(path).is_ok_and(|now| same(&now)) {
+        let lock = FlockOperation::NonBlockingLockExclusive;
+        // Its writer may have renamed it before the lock, and the name may be another file's by now.
+        if is_same(&named, &found.meta)
+            && rustix::fs::flock(&found.file, lock).is_ok()
+            && std::fs::symlink_metadata(path).is_ok_and(|now| is_same(&now, &found.meta))
+        {
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// Gives the new file what the old one has.
-    pub fn copy_metadata(new: &File, old: &Path, meta: &Metadata) -> io::Result<()> {
-        let ours = new.metadata()?;
-        if (ours.uid(), ours.gid()) != (meta.uid(), meta.gid()) {
-            let (uid, gid) = (Uid::from_raw(meta.uid()), Gid::from_raw(meta.gid()));
-            rustix::fs::fchown(new, Some(uid), Some(gid)).map_err(|errno| match errno {
-                Errno::PERM | Errno::INVAL | Errno::ACCESS => {
-                    io::Error::new(io::ErrorKind::PermissionDenied, "its owner can't be kept")
-                }
-                other => other.into(),
-            })?;
+    fn id(meta: &Metadata) -> (u64, u64) {
+        (meta.dev(), meta.ino())
+    }
+
+    /// Whether a rename failed because this file, or this file system, does not allow one: a mount point, a shared
+    /// folder. In a sticky directory EPERM means that the file is another user's.
+    pub fn cannot_rename(error: &io::Error, path: &Path) -> bool {
+        let is_sticky = || {
+            std::fs::metadata(directory(path)).is_ok_and(|meta| meta.mode() & libc::S_ISVTX != 0)
+        };
+        match Errno::from_io_error(error) {
+            Some(Errno::BUSY | Errno::INVAL) => true,
+            Some(Errno::PERM) => !is_sticky(),
+            _ => false,
         }
-        attributes(new, old);
+    }
+
+    /// The error if a file must not be written in place.
+    pub fn check_same(target: &Metadata, read: &Metadata) -> io::Result<()> {
+        if id(target) != id(read) {
+            return Err(io::Error::other("it was replaced meanwhile"));
+        }
+        match target.nlink() {
+            1 => Ok(()),
+            _ => Err(io::Error::other(
+                "it cannot be replaced, and has other names (hard links)",
+            )),
+        }
+    }
+
+    /// Gives the new file the owner, access list, extended attributes and mode of the old one.
+    pub fn copy_metadata(new: &File, old: &Regular, written: &mut Written) -> io::Result<()> {
+        let ours = new.metadata()?;
+        let (uid, gid) = (old.meta.uid(), old.meta.gid());
+        if (ours.uid(), ours.gid()) != (uid, gid) {
+            written.owner = std::os::unix::fs::fchown(new, Some(uid), Some(gid)).err();
+        }
+        copy_attributes(new, &old.file);
         // Last: a change of owner clears bits, and the mode is the mask of an access list.
-        rustix::fs::fchmod(new, Mode::from_raw_mode((meta.mode() & 0o7777) as _))?;
+        let (mode, wanted) = (new.metadata()?.mode() & 0o7777, old.meta.mode() & 0o7777);
+        if mode != wanted {
+            let chmod = rustix::fs::fchmod(new, Mode::from_raw_mode(wanted as _));
+            written.permissions = chmod.err().map(Into::into);
+        }
         Ok(())
     }
 
-    /// Extended attributes, access lists among them, as far as the system lets us; one that the directory gave the new
-    /// file and the old one does not have goes.
-    fn attributes(new: &File, old: &Path) {
-        let flags = libc::O_NONBLOCK;
-        let Ok(old) = OpenOptions::new().read(true).custom_flags(flags).open(old) else {
-            return;
-        };
-        let kept = names(&old);
+    /// Extended attributes, access lists and SELinux labels among them, as far as the system lets us. One that the
+    /// directory gave the new file, and the old one does not have, is removed.
+    fn copy_attributes(new: &File, old: &File) {
+        let kept = names(old);
         for name in names(new) {
             if !kept.contains(&name) {
                 let _ = rustix::fs::fremovexattr(new, name.as_slice());
             }
         }
-        let mut value = vec![0; LARGEST];
+        let mut value = vec![0; LARGEST_ATTRIBUTE];
         for name in kept {
-            if let Ok(size) = rustix::fs::fgetxattr(&old, name.as_slice(), value.as_mut_slice()) {
-                let _ = rustix::fs::fsetxattr(
-                    new,
-                    name.as_slice(),
-                    &value[..size],
-                    XattrFlags::empty(),
-                );
+            if let Ok(size) = rustix::fs::fgetxattr(old, name.as_slice(), value.as_mut_slice()) {
+                let flags = XattrFlags::empty();
+                let _ = rustix::fs::fsetxattr(new, name.as_slice(), &value[..size], flags);
             }
         }
     }
 
     fn names(file: &File) -> Vec<Vec<u8>> {
-        let mut list = vec![0_u8; LARGEST];
+        let mut list = vec![0_u8; LARGEST_ATTRIBUTE];
         let size = rustix::fs::flistxattr(file, list.as_mut_slice()).unwrap_or(0);
         let names = list[..size].split(|&b| b == 0).filter(|n| !n.is_empty());
         names.map(<[u8]>::to_vec).collect()
@@ -286,24 +365,27 @@ mod platform {
     use std::fs::{File, Metadata};
     use std::io;
     use std::path::Path;
-    use std::time::Duration;
+
+    use super::{Regular, Written};
 
     pub fn lock(_: &File) -> io::Result<bool> {
         Ok(true)
     }
 
-    /// An open file can't be removed here, and an abandoned one is not young.
+    /// An open file can't be removed here.
     pub fn remove_unlocked(path: &Path) {
-        let age = std::fs::symlink_metadata(path)
-            .and_then(|meta| meta.modified())
-            .ok()
-            .and_then(|at| at.elapsed().ok());
-        if age.is_some_and(|age| age > Duration::from_secs(3600)) {
-            let _ = std::fs::remove_file(path);
-        }
+        let _ = std::fs::remove_file(path);
     }
 
-    pub fn copy_metadata(_: &File, _: &Path, _: &Metadata) -> io::Result<()> {
+    pub fn cannot_rename(_: &io::Error, _: &Path) -> bool {
+        false
+    }
+
+    pub fn check_same(_: &Metadata, _: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub fn copy_metadata(_: &File, _: &Regular, _: &mut Written) -> io::Result<()> {
         Ok(())
     }
 }
@@ -313,7 +395,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_a_sweeper_has_is_not_locked() {
+    fn temporary_file_that_a_sweeper_locked_is_not_used() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         let file = File::create(&path).unwrap();
@@ -324,5 +406,51 @@ mod tests {
         assert!(platform::lock(&file).unwrap());
         std::fs::remove_file(&path).unwrap();
         assert!(!platform::lock(&file).unwrap());
+    }
+
+    fn regular(path: &Path, text: &str) -> Regular {
+        std::fs::write(path, text).unwrap();
+        open::regular(path).unwrap()
+    }
+
+    #[test]
+    fn overwriting_keeps_the_inode_and_fits_the_length() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, source) = (dir.path().join("x"), dir.path().join("new"));
+        for (before, after) in [
+            ("short", "much longer"),
+            ("much longer", "short"),
+            ("", "a"),
+        ] {
+            let old = regular(&path, before);
+            std::fs::write(&source, after).unwrap();
+            overwrite(&path, &mut File::open(&source).unwrap(), &old).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+            assert_eq!(std::fs::metadata(&path).unwrap().ino(), old.meta.ino());
+        }
+    }
+
+    #[test]
+    fn only_the_file_that_was_read_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("x"), dir.path().join("other"));
+        let overwrite = |old: &Regular| {
+            let mut new = File::open(&other).unwrap();
+            let refused = overwrite(&path, &mut new, old).map_err(|e| e.to_string());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+            refused
+        };
+        let old = regular(&path, "old");
+        std::fs::write(&other, "new").unwrap();
+        std::fs::hard_link(&path, dir.path().join("name")).unwrap();
+        let linked = "it cannot be replaced, and has other names (hard links)";
+        assert_eq!(overwrite(&old), Err(linked.to_string()));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "old").unwrap();
+        assert_eq!(
+            overwrite(&old),
+            Err("it was replaced meanwhile".to_string())
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Files: atomic replacement, advisory locks, and opening what must be a regular file.
+//! Files: opening what must be a regular file, atomic replacement, and advisory locks.
 
 pub mod atomic;
 pub mod lock;
+pub mod open;

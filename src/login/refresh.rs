@@ -20,8 +20,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Clock as _;
 use crate::error::{Error, Result, os_reason};
-use crate::fs::atomic;
 use crate::fs::lock::{self, Lock};
+use crate::fs::open;
 use crate::oidc::ProviderError;
 use crate::oidc::discovery::Provider;
 use crate::oidc::token::{self, TokenSet};
@@ -65,7 +65,7 @@ pub fn fresh(app: &mut App, profile: ProfileRef, login: &Login) -> Result<Login>
 /// else with new ones from the provider.
 pub fn renew(app: &mut App, profile: ProfileRef, seen: &Login) -> Result<Login> {
     let file = StoreFile::locate(app.vars)?;
-    let real = atomic::follow_links(file.path()).map_err(|e| cannot_store(&e))?;
+    let real = open::follow_symlinks(file.path()).map_err(|e| cannot_store(&e))?;
     let _lock = take_refresh_lock(&real, REFRESH_LOCK_LIMIT)?;
     let store = file.read()?.store;
     let mut login = stored_login(&store, profile, seen)?.clone();

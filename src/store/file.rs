@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::schema::{Store, VERSION};
-use crate::error::{Error, Result, os_reason, unsynced};
-use crate::fs::{atomic, lock};
+use crate::error::{Error, Result, os_reason};
+use crate::fs::{atomic, lock, open};
 use crate::vars::{self, Vars};
 
 /// Where the profiles are.
@@ -156,7 +156,7 @@ impl StoreFile {
 
     /// Reserves disk space for the next version of the file, which may be `extra` bytes longer.
     pub fn reserve(&self, extra: usize) -> io::Result<atomic::Reserved> {
-        let real = atomic::follow_links(&self.path)?;
+        let real = open::follow_symlinks(&self.path)?;
         let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
         let size = usize::try_from(size).unwrap_or(0).saturating_add(extra);
         atomic::Reserved::create(&real, size)
@@ -178,7 +178,7 @@ impl StoreFile {
     /// Takes the lock and reads what the file holds now.
     fn open(&self, lock_limit: Duration) -> Result<Open> {
         make_directory(&self.path).map_err(|e| self.unwritable(&e))?;
-        let real = atomic::follow_links(&self.path).map_err(|e| self.unwritable(&e))?;
+        let real = open::follow_symlinks(&self.path).map_err(|e| self.unwritable(&e))?;
         let mut lock_path = real.clone().into_os_string();
         lock_path.push(".lock");
         let lock =
@@ -213,14 +213,13 @@ impl StoreFile {
         text.push(b'\n');
         atomic::sweep(&open.real);
         if text != open.found.bytes {
-            let done = match reserved {
+            let written = match reserved {
                 Some(reserved) => reserved.write(&text, None).and_then(atomic::Staged::commit),
                 None => atomic::replace(&open.real, &text, None),
             };
-            if let Some(e) = done.map_err(|e| self.unwritable(&e))? {
-                let warning = unsynced(&self.path.display().to_string(), &e);
-                open.found.warnings.push(warning);
-            }
+            let written = written.map_err(|e| self.unwritable(&e))?;
+            let warnings = written.warnings(&self.path.display().to_string());
+            open.found.warnings.extend(warnings);
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! `auth export`: prints the three variables for a shell, a file or a CI job.
 
-use std::fmt::Write as _;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
@@ -66,15 +65,10 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
             )
         }
         Format::Dotenv => {
-            let mut out = String::new();
-            for (name, value) in handover.variables() {
-                let Some(value) = value else { continue };
-                let spelled = dotenv::spell(value).ok_or_else(|| {
-                    Error::failed(format!("the value of {name} can't be written so that every reader of .env files gets it back"))
-                })?;
-                let _ = writeln!(out, "{name}={spelled}");
-            }
-            output::data(&out)
+            let bindings = handover.bindings();
+            let lines = dotenv::edit(b"", &bindings)
+                .map_err(|e| dotenv::file::explain(&e, "standard output"))?;
+            output::bytes(&lines)
         }
         Format::Sh | Format::Fish | Format::PowerShell => {
             let lines: String = handover

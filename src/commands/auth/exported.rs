@@ -5,6 +5,7 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::id_option;
 use crate::credentials::{CredentialQuery, Credentials};
+use crate::dotenv::Binding;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::url::ApiUrl;
@@ -83,5 +84,15 @@ impl ExportedCredentials {
             (vars::BASE_URL, Some(self.server.as_str())),
             (vars::PROJECT, Some(self.project.as_str())),
         ]
+    }
+
+    /// The variables that have a value, for a `.env` file.
+    pub fn bindings(&self) -> Vec<Binding<'_>> {
+        let with_value =
+            |(name, value): (&'static str, Option<_>)| value.map(|value| Binding { name, value });
+        self.variables()
+            .into_iter()
+            .filter_map(with_value)
+            .collect()
     }
 }
