@@ -1,5 +1,5 @@
-"""The readers of .env files that the tests ask, each as a function from paths to what it read: a dictionary, or None
-where it could not read the file."""
+"""The readers of .env files, each as a function from paths to what it read: a dictionary, or None if it could not read
+the file."""
 
 import json
 import os
@@ -17,7 +17,7 @@ INSTALLED = Path(os.environ.get("LLAMACTL_E2E_DIR", ROOT / "target" / "e2e")) / 
 # Nothing that a file runs is found.
 NOWHERE = {"PATH": "/nonexistent"}
 
-PYTHON_DOTENV = "1.2.4"
+PYTHON_DOTENV = {"python-dotenv": "1.2.4", "python-dotenv 0.10": "0.10.5"}
 NODE_PACKAGES = ["dotenv@18.0.10", "@dotenvx/dotenvx@2.38.2"]
 OTHER_NODES = ["22", "24"]
 
@@ -36,9 +36,10 @@ def install():
     want = json.dumps([PYTHON_DOTENV, NODE_PACKAGES, OTHER_NODES])
     if stamp.exists() and stamp.read_text() == want:
         return
-    venv = INSTALLED / "venv"
-    _quiet(sys.executable, "-m", "venv", venv)
-    _quiet(venv / "bin" / "pip", "install", "-q", f"python-dotenv=={PYTHON_DOTENV}")
+    for name, version in PYTHON_DOTENV.items():
+        venv = INSTALLED / name
+        _quiet(sys.executable, "-m", "venv", venv)
+        _quiet(venv / "bin" / "python", "-m", "pip", "install", "-q", f"python-dotenv=={version}")
     _npm(INSTALLED / "node", NODE_PACKAGES)
     for major in OTHER_NODES:
         # A plain package that brings the binary with it.
@@ -133,7 +134,7 @@ def _direnv(binary):
 def available():
     """Name → reader, of those that this machine has."""
     readers = {
-        "python-dotenv": _batch([INSTALLED / "venv" / "bin" / "python", HERE / "python.py"]),
+        **{name: _batch([INSTALLED / name / "bin" / "python", HERE / "python.py"]) for name in PYTHON_DOTENV},
         "dotenvy": _batch([INSTALLED / "dotenvy" / "release" / "dotenvy-reader"]),
         "dotenv": _node("dotenv"),
         "dotenvx": _node("dotenvx"),
