@@ -247,6 +247,9 @@ SESSIONS = {
             f"deployments rollback chat --git-sha {SHAS[1]}",
             "deployments rollback chat --git-sha never-released",
             "deployments rollback nosuch --git-sha abc",
+            "deployments update chat",
+            "deployments update chat --git-ref nosuch",
+            "deployments update nosuch",
             "deployments delete chat",
             "deployments delete nosuch",
         ],
@@ -274,6 +277,25 @@ SESSIONS = {
         before=["environments add {url}", f"auth token --api-key {OTHER} --project prj-beta"],
         variables={**PAIR, "LLAMA_CLOUD_USE_PROFILE": "yes"},
     ),
+    "the profile over variables, t": Session(
+        ["deployments get -o json"],
+        before=["environments add {url}", f"auth token --api-key {OTHER} --project prj-beta"],
+        variables={**PAIR, "LLAMA_CLOUD_USE_PROFILE": "t"},
+    ),
+    "variables over a profile, off": Session(
+        ["deployments get -o json"],
+        before=["environments add {url}", f"auth token --api-key {OTHER} --project prj-beta"],
+        variables={**PAIR, "LLAMA_CLOUD_USE_PROFILE": "off"},
+    ),
+    "neither true nor false": Session(
+        ["deployments get -o json"], before=SIGNED_IN, variables={**PAIR, "LLAMA_CLOUD_USE_PROFILE": "maybe"}
+    ),
+    "lower-case variables": Session(
+        ["deployments get -o json"],
+        before=["environments add {url}"],
+        variables={name.lower(): value for name, value in PAIR.items()},
+    ),
+    "completion in a start-up file": Session([""], variables={"_LLAMACTL_COMPLETE": "bash_source"}),
     "the key alone": Session(
         ["deployments get -o json", "deployments get --project prj-alpha -o json"],
         before=["environments add {url}"],
@@ -481,6 +503,32 @@ DIFFERENCES = [
         {"the key alone": ["deployments get --project prj-alpha -o json"]},
         exit=(1, 0),
         also=REQUESTED,
+    ),
+    Difference(
+        "The names of variables are read as they are spelled here; there lower-case names count, too.",
+        {"lower-case variables": ["deployments get -o json"]},
+        exit=(0, 4),
+        also=REQUESTED,
+    ),
+    Difference(
+        "A variable that is neither true nor false is wrong use.",
+        {"neither true nor false": ["deployments get -o json"]},
+        exit=(1, 2),
+    ),
+    Difference(
+        "The completion script is another one.",
+        {"completion in a start-up file": [""]},
+        also=("stdout",),
+    ),
+    Difference(
+        "An update prints `old -> new` or `no changes` on stdout; its body has the fields that it changes and no others.",
+        {"deployments": ["deployments update chat"]},
+        also=REQUESTED,
+    ),
+    Difference(
+        "As of every update, the body has the changed fields only.",
+        {"deployments": ["deployments update chat --git-ref nosuch"]},
+        also=("requests",),
     ),
     # -- what is printed --
     Difference(
