@@ -30,12 +30,14 @@ pub mod url;
 pub mod validate;
 pub mod vars;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
+use cli::complete::Shell;
 use cli::parse::{Parsed, parse};
 use cli::spec::OptId;
 use error::Result;
 use term::{message, output, signals};
+use vars::Vars;
 
 // A constant can't stand in `concat!`.
 macro_rules! compatible_with {
@@ -59,7 +61,27 @@ const VERSION: &str = concat!(
 /// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     signals::install();
-    match parse(args).and_then(answer) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let (true, Some(value)) = (args.is_empty(), Vars::process().raw(vars::COMPLETE)) {
+        return report(print_completions(&value));
+    }
+    report(parse(args).and_then(answer))
+}
+
+/// Start-up files written for the Python tool run `_LLAMACTL_COMPLETE=bash_source llamactl` and evaluate the output, so
+/// nothing but a completion script may be printed.
+fn print_completions(value: &OsStr) -> Result<()> {
+    let shell = value
+        .to_str()
+        .and_then(|value| value.strip_suffix("_source"));
+    match shell.and_then(Shell::from_name) {
+        Some(shell) => output::data(&shell.script()),
+        None => Ok(()),
+    }
+}
+
+fn report(result: Result<()>) -> u8 {
+    match result {
         Ok(()) => 0,
         Err(error) => {
             message::error(&error);
@@ -71,10 +93,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn answer(parsed: Parsed) -> Result<()> {
     match parsed {
         Parsed::Help(path) => output::data(&cli::help::page(&path)),
+        Parsed::HelpVariables => output::data(&cli::help::variables_page()),
         Parsed::Version => output::data(VERSION),
         Parsed::Run(invocation) => {
             keep_memory_private();
-            let vars = vars::Vars::process();
+            let vars = Vars::process();
             let http = http::Http::new(
                 vars,
                 invocation.has(OptId::NativeTls),

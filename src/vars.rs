@@ -18,6 +18,7 @@ pub const PROFILE: &str = "LLAMACTL_PROFILE";
 pub const ENVIRONMENT: &str = "LLAMACTL_ENVIRONMENT";
 pub const CONFIG_DIR: &str = "LLAMACTL_CONFIG_DIR";
 pub const NATIVE_TLS: &str = "LLAMACTL_NATIVE_TLS";
+pub const COMPLETE: &str = "_LLAMACTL_COMPLETE";
 
 /// Names that other tools use for the project. They are not used, only mentioned when the project is missing.
 pub const PROJECT_NEAR_MISSES: [&str; 2] = ["LLAMA_CLOUD_PROJECT_ID", "LLAMA_DEPLOY_PROJECT_ID"];
@@ -127,6 +128,12 @@ pub static VARIABLES: &[Variable] = &[
         NATIVE_TLS,
         "0",
         "True: the same as `--native-tls`.",
+    ),
+    variable(
+        Group::Settings,
+        COMPLETE,
+        "",
+        "`bash_source`, `zsh_source` or `fish_source`: without arguments, print the completion script. Any other value prints nothing. For start-up files written for the Python tool.",
     ),
     variable(
         Group::Network,

@@ -1,4 +1,4 @@
-//! `completion`: what Tab does in real shells on a real terminal, and where the scripts go.
+//! `completion`: what Tab does in real shells on a pseudo-terminal, and where the scripts are installed.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,8 +7,8 @@ use crate::support::{LLAMACTL, Sandbox, Terminal, say_skipped};
 
 const EVIL: &str = "evil$(touch${IFS}pwned)`touch${IFS}pwned`";
 
-/// A home with profiles and environments whose names mean something to a shell, and `llamactl` on the path: it prints its
-/// arguments, but hands `completion` on to the real one.
+/// A home with profiles and environments whose names contain shell metacharacters. The `llamactl` on the PATH prints its
+/// arguments, except that it passes `completion` on to the real one.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let names = ["llx-01****mnop", "ada@example.com", "work", "it's", EVIL];
@@ -35,7 +35,7 @@ fn sandbox() -> Sandbox {
         ),
     );
     sandbox.write("sub dir/some file.txt", "");
-    // What the masked name would become if it were left to the shell.
+    // The shell would expand the masked profile name to this file.
     sandbox.write("llx-01XXXXmnop", "");
     sandbox
 }
@@ -53,7 +53,7 @@ fn is_installed(shell: &str) -> bool {
     found.is_ok()
 }
 
-/// The shell, started without the machine's start-up files, with the completions in place.
+/// Starts the shell without the machine's start-up files and loads the completions.
 fn start<'a>(sandbox: &'a Sandbox, shell: &str, bash_completion: bool) -> Terminal<'a> {
     let program = sandbox.program("zzprogram", "");
     let mut path = program
@@ -91,7 +91,7 @@ fn start<'a>(sandbox: &'a Sandbox, shell: &str, bash_completion: bool) -> Termin
     terminal
 }
 
-/// What is typed behind `llamactl `, and the arguments that the program then gets.
+/// What is typed after `llamactl `, and the arguments that the program receives.
 const TYPED: &[(&str, &str)] = &[
     ("au\ttok\t--no-v\t", "<auth> <token> <--no-verify>"),
     ("--vers\t", "<--version>"),
@@ -126,6 +126,8 @@ const TYPED: &[(&str, &str)] = &[
         "auth inject --profile=ada@e\t",
         "<auth> <inject> <--profile=ada@example.com>",
     ),
+    ("env use e\t", "<env> <use> <eu>"),
+    ("environments use u\t", "<environments> <use> <us>"),
     (
         "environments use https://l\t",
         "<environments> <use> <https://llama.example.com:8443>",
@@ -154,7 +156,7 @@ const TYPED: &[(&str, &str)] = &[
     ),
 ];
 
-fn presses_tab(shell: &str, bash_completion: bool) {
+fn completes(shell: &str, bash_completion: bool) {
     if !is_installed(shell) {
         return;
     }
@@ -162,7 +164,7 @@ fn presses_tab(shell: &str, bash_completion: bool) {
     let mut terminal = start(&sandbox, shell, bash_completion);
     for (typed, arguments) in TYPED {
         let arguments = arguments.replace("EVIL", EVIL);
-        // fish looks for a file where a star is typed, even a quoted one.
+        // fish expands a `*` even if it is quoted.
         if shell == "fish" && typed.contains('*') {
             continue;
         }
@@ -171,14 +173,14 @@ fn presses_tab(shell: &str, bash_completion: bool) {
         let shown = terminal.transcript();
         let ran = shown.rsplit("ran: ").next().unwrap_or_default();
         let ran = ran.split(".\n").next().unwrap_or_default();
-        // zsh puts a `=` behind an option that takes a value, until a blank follows.
+        // zsh appends `=` to an option that takes a value, until a space follows.
         let arguments = match shell {
             "zsh" => arguments.replace("<--output> ", "<--output="),
             _ => arguments,
         };
         assert_eq!(ran, arguments.replace("=<", "="), "{shell}: {typed:?}");
     }
-    // Where there are several, they are listed.
+    // Several candidates are listed.
     for (typed, listed) in [
         ("auth ", &["inject", "logout", "token"][..]),
         (
@@ -192,7 +194,7 @@ fn presses_tab(shell: &str, bash_completion: bool) {
         terminal.send(format!("llamactl {typed}\t\t"));
         let mut seen = listed.to_vec();
         while let Some(name) = seen.pop() {
-            // In any order: each is looked for from the same place on.
+            // In any order: each is searched from the same position.
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
             while !terminal.transcript()[before..].contains(name) {
                 assert!(
@@ -203,36 +205,36 @@ fn presses_tab(shell: &str, bash_completion: bool) {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
         }
-        // The line is taken back.
+        // Ctrl-U clears the line.
         terminal.send(b"\x15");
     }
-    assert!(!sandbox.exists("pwned"), "{shell} ran what a name says");
+    assert!(!sandbox.exists("pwned"), "{shell} evaluated a profile name");
     terminal.send("exit\r");
     terminal.wait();
 }
 
 #[test]
-fn tab_in_bash() {
-    presses_tab("bash", false);
+fn bash_completes() {
+    completes("bash", false);
 }
 
 #[test]
-fn tab_in_bash_with_bash_completion() {
+fn bash_completes_with_bash_completion() {
     if fs::exists("/usr/share/bash-completion/bash_completion").is_ok_and(|found| found) {
-        presses_tab("bash", true);
+        completes("bash", true);
     } else {
         say_skipped("bash-completion is not installed; bash is tested without it only");
     }
 }
 
 #[test]
-fn tab_in_zsh() {
-    presses_tab("zsh", false);
+fn zsh_completes() {
+    completes("zsh", false);
 }
 
 #[test]
-fn tab_in_fish() {
-    presses_tab("fish", false);
+fn fish_completes() {
+    completes("fish", false);
 }
 
 #[test]
@@ -261,18 +263,17 @@ fn scripts_are_printed() {
 }
 
 #[test]
-fn names_come_from_the_store_and_nothing_is_said() {
+fn names_come_from_the_store_without_messages() {
     let sandbox = sandbox();
     let all = format!("llx-01****mnop\nada@example.com\nwork\nit's\n{EVIL}\n");
     sandbox.cmd("completion names profiles").stdout(&all).run();
-    let urls =
-        "https://api.cloud.llamaindex.ai\nhttps://llama.example.com:8443\nhttp://127.0.0.1:8011\n";
+    let urls = "us\neu\nhttps://api.cloud.llamaindex.ai\nhttps://llama.example.com:8443\nhttp://127.0.0.1:8011\n";
     sandbox
         .cmd("completion names environments")
         .stdout(urls)
         .run();
 
-    // A mode that is too open is for a command to mend and to tell.
+    // Loose permissions are fixed and reported by other commands.
     let path = "../home/.config/llamactl/profiles.json";
     sandbox.set_mode(path, 0o644);
     sandbox.cmd("completion names profiles").stdout(&all).run();
@@ -303,7 +304,7 @@ fn names_come_from_the_store_and_nothing_is_said() {
     sandbox.cmd("completion names profiles").run();
     sandbox
         .cmd("completion names environments")
-        .stdout("https://api.cloud.llamaindex.ai\n")
+        .stdout("us\neu\nhttps://api.cloud.llamaindex.ai\n")
         .run();
     assert_eq!(
         sandbox.home_tree(),
@@ -312,17 +313,17 @@ fn names_come_from_the_store_and_nothing_is_said() {
 }
 
 #[test]
-fn install_writes_where_the_shell_looks() {
+fn install_writes_to_the_shell_s_completion_directory() {
     let sandbox = Sandbox::new();
     let bash = "
         wrote [HOME]/.local/share/bash-completion/completions/llamactl
-        new shells load it, where the bash-completion package is installed;
-        where it is not, add this line to ~/.bashrc:
+        new shells load it if the bash-completion package is installed;
+        otherwise add this line to ~/.bashrc:
             . '[HOME]/.local/share/bash-completion/completions/llamactl'
         ";
     let zsh = "
         wrote [HOME]/.zfunc/_llamactl
-        new shells load it, if these lines are in ~/.zshrc:
+        new shells load it if these lines are in ~/.zshrc:
             fpath=(~/.zfunc $fpath)
             autoload -Uz compinit && compinit
         ";
@@ -352,7 +353,7 @@ fn install_writes_where_the_shell_looks() {
             .run();
         let written = sandbox.read_home(file);
         sandbox.cmd("completion").arg(shell).stdout(&written).run();
-        // Again, chosen in other ways, and over what was there.
+        // Again, selected in other ways, over an existing file.
         sandbox.write(sandbox.home().join(file), "old");
         sandbox
             .cmd("completion install --shell")
@@ -372,7 +373,7 @@ fn install_writes_where_the_shell_looks() {
 }
 
 #[test]
-fn install_goes_where_variables_or_the_python_tool_point() {
+fn install_follows_environment_variables_and_the_python_tool() {
     let sandbox = Sandbox::new();
     let data = sandbox.cwd().join("data");
     sandbox
@@ -396,13 +397,13 @@ fn install_goes_where_variables_or_the_python_tool_point() {
         .stderr(
             "
             wrote [HOME]/.zfunc/_llamactl
-            new shells load it, if these lines are in [CWD]/data/.zshrc:
+            new shells load it if these lines are in [CWD]/data/.zshrc:
                 fpath=(~/.zfunc $fpath)
                 autoload -Uz compinit && compinit
             ",
         )
         .run();
-    // A start-up file sources this one already.
+    // The Python tool's start-up line sources this file.
     sandbox.write(
         "../home/.bash_completion.d/llamactl",
         "complete -F _old llamactl",
@@ -414,7 +415,7 @@ fn install_goes_where_variables_or_the_python_tool_point() {
 }
 
 #[test]
-fn install_says_why_not() {
+fn install_reports_unknown_shells_and_unwritable_files() {
     let sandbox = Sandbox::new();
     for shell in [None, Some("/bin/tcsh")] {
         let run = sandbox.cmd("completion install").code(2);
@@ -424,7 +425,7 @@ fn install_says_why_not() {
         };
         run.stderr(
             "
-            error: the variable SHELL names no shell that there are completions for
+            error: the environment variable SHELL does not name a supported shell
             hint: pass bash, zsh or fish
             ",
         )
@@ -434,7 +435,7 @@ fn install_says_why_not() {
         .cmd("completion install zsh")
         .no_env("HOME")
         .code(1)
-        .stderr("error: there is no home directory to write to\nhint: set HOME\n")
+        .stderr("error: no home directory found\nhint: set HOME\n")
         .run();
     sandbox.write("../home/.zfunc", "a file");
     sandbox
@@ -442,9 +443,140 @@ fn install_says_why_not() {
         .code(1)
         .stderr(
             "
-            error: [HOME]/.zfunc/_llamactl can't be written: File exists
-            hint: `llamactl completion zsh` prints the script; put it where zsh finds it
+            error: cannot write '[HOME]/.zfunc/_llamactl': File exists
+            hint: `llamactl completion zsh` prints the script; save it where zsh looks for completions
             ",
         )
         .run();
+}
+
+#[cfg(unix)]
+#[test]
+fn install_writes_mode_0644_whatever_the_umask() {
+    for (umask, previous) in [
+        ("0", None),
+        ("077", None),
+        ("0", Some(0o600)),
+        ("022", Some(0o666)),
+    ] {
+        let sandbox = Sandbox::new();
+        let file = "../home/.config/fish/completions/llamactl.fish";
+        if let Some(mode) = previous {
+            sandbox.write(file, "old");
+            sandbox.set_mode(file, mode);
+        }
+        let script = format!("umask {umask}; exec '{LLAMACTL}' completion install fish");
+        let run = sandbox.args(["-c", &script]).program("/bin/sh");
+        run.any_stderr().run();
+        assert_eq!(sandbox.mode(file), 0o644, "umask {umask}, {previous:?}");
+    }
+}
+
+#[test]
+fn completion_variable_of_the_python_tool_prints_the_script_or_nothing() {
+    let sandbox = Sandbox::new();
+    for (value, shell) in [
+        ("bash_source", "bash"),
+        ("zsh_source", "zsh"),
+        ("fish_source", "fish"),
+    ] {
+        let script = sandbox
+            .cmd("completion")
+            .arg(shell)
+            .any_stdout()
+            .run()
+            .stdout;
+        let run = sandbox.cmd("").env("_LLAMACTL_COMPLETE", value);
+        run.stdout(&script).run();
+    }
+    for value in [
+        "bash_complete",
+        "source_bash",
+        "source",
+        "BASH_SOURCE",
+        "tcsh_source",
+        "1",
+        "bash",
+    ] {
+        sandbox.cmd("").env("_LLAMACTL_COMPLETE", value).run();
+    }
+    let help = sandbox.cmd("--help").any_stdout().run().stdout;
+    let run = sandbox.cmd("").env("_LLAMACTL_COMPLETE", "");
+    run.stdout(&help).run();
+    let run = sandbox
+        .cmd("--help")
+        .env("_LLAMACTL_COMPLETE", "bash_source");
+    run.stdout(&help).run();
+    let run = sandbox
+        .cmd("auth lgin")
+        .env("_LLAMACTL_COMPLETE", "zsh_source");
+    run.code(2)
+        .stderr("error: unknown command 'llamactl auth lgin'\nhint: did you mean `llamactl auth login`?\n")
+        .run();
+}
+
+/// The lines that the Python tool's documentation and click's put into start-up files.
+#[test]
+fn start_up_files_for_the_python_tool_stay_silent_and_complete() {
+    for (shell, file, line) in [
+        (
+            "bash",
+            ".bashrc",
+            "eval \"$(_LLAMACTL_COMPLETE=bash_source llamactl)\"",
+        ),
+        (
+            "zsh",
+            ".zshrc",
+            "autoload -Uz compinit && compinit -u -D; eval \"$(_LLAMACTL_COMPLETE=zsh_source llamactl)\"",
+        ),
+        (
+            "fish",
+            ".config/fish/config.fish",
+            "function fish_prompt; echo '% '; end; _LLAMACTL_COMPLETE=fish_source llamactl | source",
+        ),
+    ] {
+        if !is_installed(shell) {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        let program = sandbox.program(
+            "llamactl",
+            &format!(
+                "case \"$_LLAMACTL_COMPLETE$2\" in ?*_source | names) exec '{LLAMACTL}' \"$@\" ;; esac\n\
+                 printf 'ran:' && printf ' <%s>' \"$@\" && echo '.'"
+            ),
+        );
+        let mut path = program
+            .parent()
+            .expect("a directory")
+            .as_os_str()
+            .to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        sandbox.write(format!("../home/{file}"), format!("{line}\n"));
+        let silent = match shell {
+            "bash" => format!(". ~/{file}"),
+            "zsh" => format!("source ~/{file}"),
+            _ => "true".to_string(),
+        };
+        sandbox
+            .args(["-c", &silent])
+            .program(shell)
+            .env("PATH", &path)
+            .run();
+        let mut terminal = sandbox
+            .args(["-i"])
+            .program(shell)
+            .env("PATH", &path)
+            .env("PS1", "% ")
+            .env("LC_ALL", "C.UTF-8")
+            .env("INPUTRC", "/dev/null")
+            .terminal();
+        terminal.type_line("echo rea''dy");
+        terminal.expect("ready");
+        terminal.send("llamactl au\ttok\t--no-v\t\r");
+        terminal.expect("ran: <auth> <token> <--no-verify>");
+        terminal.send("exit\r");
+        terminal.wait();
+    }
 }

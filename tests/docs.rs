@@ -70,7 +70,7 @@ fn golden_man_pages_and_completions() {
 }
 
 #[test]
-fn a_bare_compiler_makes_the_same() {
+fn docgen_compiles_with_bare_rustc_and_writes_the_same() {
     let work = tempfile::tempdir().expect("a directory");
     let program = work.path().join("docgen");
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -92,7 +92,7 @@ fn a_bare_compiler_makes_the_same() {
 
 /// Every check that is installed here; what is not is said.
 #[test]
-fn man_pages_are_read_without_complaint() {
+fn man_pages_pass_groff_and_mandoc() {
     let pages: Vec<PathBuf> = made()
         .into_keys()
         .filter(|name| name.starts_with("man"))

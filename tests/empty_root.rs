@@ -45,7 +45,7 @@ fn control_plane() -> (Server, String) {
 }
 
 #[test]
-fn one_file_is_enough() {
+fn static_binary_runs_in_an_empty_root() {
     let Some(sandbox) = alone("LLAMACTL_STATIC") else {
         return;
     };
@@ -75,7 +75,7 @@ fn one_file_is_enough() {
 }
 
 #[test]
-fn without_certificates_of_its_own_it_says_what_is_missing() {
+fn rootless_build_without_a_certificate_store_is_a_clear_error() {
     let Some(sandbox) = alone("LLAMACTL_STATIC_ROOTLESS") else {
         return;
     };

@@ -36,7 +36,7 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn what_is_installed_goes_again() {
+fn uninstall_removes_what_install_created() {
     let sandbox = Sandbox::new();
     make(&sandbox, &["install"]);
     assert_eq!(
@@ -60,7 +60,7 @@ fn what_is_installed_goes_again() {
 }
 
 #[test]
-fn each_directory_can_be_chosen() {
+fn install_directories_can_be_overridden() {
     let sandbox = Sandbox::new();
     let chosen = [
         "PREFIX=/p",
@@ -92,7 +92,7 @@ fn each_directory_can_be_chosen() {
 
 /// Everybody who packages, audits or builds this pays for each crate.
 #[test]
-fn few_crates_are_built_in() {
+fn runtime_tree_has_at_most_46_crates() {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--edges", "normal"])
         .args(["--target", "x86_64-unknown-linux-gnu"])

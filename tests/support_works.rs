@@ -60,7 +60,7 @@ fn call(server: &Server, request: &str, key: &str, body: &str) -> (u16, String) 
 }
 
 #[test]
-fn a_run_must_print_what_is_expected_and_nothing_else() {
+fn run_compares_whole_outputs() {
     let sandbox = Sandbox::new();
     sh(&sandbox, "echo out; echo err >&2; exit 3")
         .stdout("out\n")
@@ -87,7 +87,7 @@ fn a_run_must_print_what_is_expected_and_nothing_else() {
 }
 
 #[test]
-fn a_run_has_a_world_of_its_own() {
+fn run_starts_with_an_isolated_environment() {
     let sandbox = Sandbox::new().env("A", "1");
     let run = sh(&sandbox, "env; pwd; cat").env("B", "2").stdin("typed\n");
     let output = run.machine_path().any_stdout().run();
@@ -127,7 +127,7 @@ fn a_run_has_a_world_of_its_own() {
 }
 
 #[test]
-fn a_key_in_an_output_fails() {
+fn run_fails_if_a_key_is_printed() {
     let sandbox = Sandbox::new();
     let stub = Stub::new();
     sandbox.knows(&stub);
@@ -156,7 +156,7 @@ fn a_key_in_an_output_fails() {
 }
 
 #[test]
-fn programs_can_be_met_signalled_and_run_together() {
+fn run_supports_waiting_signals_and_parallel_runs() {
     let sandbox = Sandbox::new();
     let mut running = sh(&sandbox, "echo ready; exec sleep 60")
         .machine_path()
@@ -173,7 +173,7 @@ fn programs_can_be_met_signalled_and_run_together() {
 }
 
 #[test]
-fn a_stub_wants_what_it_expects_and_all_of_it() {
+fn stub_fails_on_unexpected_and_missing_requests() {
     let stub = Stub::new();
     stub.expect(
         get("/a?x=1&y=%20")
@@ -205,7 +205,7 @@ fn a_stub_wants_what_it_expects_and_all_of_it() {
 }
 
 #[test]
-fn a_stub_answers_in_turn() {
+fn stub_sends_its_responses_in_order() {
     let stub = Stub::new();
     let form = [("grant_type", "a b"), ("code", "&")];
     stub.expect(
@@ -244,7 +244,7 @@ fn a_stub_answers_in_turn() {
 }
 
 #[test]
-fn a_server_breaks_off_where_it_is_told() {
+fn server_truncates_and_resets_as_configured() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     let whole = Reply::json(200, "0123456789");
     for (reply, rest, reset) in [
@@ -298,7 +298,7 @@ fn a_server_breaks_off_where_it_is_told() {
 }
 
 #[test]
-fn a_server_takes_its_time() {
+fn server_delays_as_configured() {
     let drip = Duration::from_millis(5);
     let server = Server::start(move |_| {
         Reply::json(200, "0123456789")
@@ -334,7 +334,7 @@ fn a_server_takes_its_time() {
 }
 
 #[test]
-fn a_server_tunnels_as_a_proxy_does() {
+fn server_acts_as_a_connect_proxy() {
     let target = Server::start(|request| Reply::json(200, request.line()));
     let to = target.address();
     let proxy = Server::start(move |_| Reply::tunnel(to));
@@ -357,7 +357,7 @@ fn a_server_tunnels_as_a_proxy_does() {
 }
 
 #[test]
-fn certificates_are_as_wrong_as_they_should_be() {
+fn certificates_have_the_requested_defects() {
     let authority = Authority::new();
     let pem = authority.pem();
     for (flaw, reason) in [
@@ -392,7 +392,7 @@ fn certificates_are_as_wrong_as_they_should_be() {
 }
 
 #[test]
-fn a_control_plane_answers_as_the_service_does() {
+fn control_plane_responds_like_the_service() {
     let plane = ControlPlane::start(World::populated(KEY));
     let api = "/api/v1beta1/deployments";
     let ask = |request: &str, key: &str| {
@@ -475,7 +475,7 @@ fn a_control_plane_answers_as_the_service_does() {
 }
 
 #[test]
-fn a_control_plane_s_logs_can_be_followed() {
+fn control_plane_streams_logs() {
     let plane = ControlPlane::start(World::populated(KEY));
     let logs = "GET /api/v1beta1/deployments/search/logs?project_id=proj-web&tail_lines=1";
     let (_, body) = call(plane.server(), &format!("{logs}&follow=false"), KEY, "");
@@ -494,7 +494,7 @@ fn a_control_plane_s_logs_can_be_followed() {
 }
 
 #[test]
-fn a_terminal_is_a_real_one() {
+fn terminal_is_a_pseudo_terminal() {
     let sandbox = Sandbox::new();
     let script = "test -t 0 && test -t 2 && stty size; printf 'name: ' >&2; read -r name; echo \"<$name>\"; exit 5";
     let mut terminal = sh(&sandbox, script).machine_path().terminal();
@@ -514,7 +514,7 @@ fn a_terminal_is_a_real_one() {
 }
 
 #[test]
-fn a_terminal_tells_how_it_was_left() {
+fn terminal_reports_its_final_settings() {
     let sandbox = Sandbox::new();
     let silent = "stty -echo; printf 'key: '; read -r key; echo; echo ${#key}";
     let mut terminal = sh(&sandbox, silent).machine_path().terminal();

@@ -162,7 +162,7 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_understood_is_an_error_of_two_lines() {
+fn invalid_arguments_are_exit_2_with_a_hint() {
     let sandbox = Sandbox::new();
     for (line, error, hint) in MISUNDERSTOOD {
         let said = format!("error: {error}\nhint: {hint}\n");
@@ -172,7 +172,7 @@ fn what_is_not_understood_is_an_error_of_two_lines() {
 }
 
 #[test]
-fn words_that_moved_say_where_to() {
+fn commands_of_the_python_tool_point_to_their_replacement() {
     const PYTHON: &str =
         "it needs Python; run it from the package: `uvx --from llamactl==0.10.4 llamactl ...`";
     let sandbox = Sandbox::new();
@@ -211,7 +211,7 @@ fn words_that_moved_say_where_to() {
 }
 
 #[test]
-fn groups_may_be_cut_short_and_options_stand_anywhere() {
+fn group_prefixes_and_options_in_any_position_are_accepted() {
     const LIST: &str = "[\n  {\n    \"api_url\": \"https://api.cloud.llamaindex.ai\",\n    \"requires_auth\": true,\n    \"active\": true\n  }\n]\n";
     let sandbox = Sandbox::new();
     for line in [
@@ -247,7 +247,7 @@ fn groups_may_be_cut_short_and_options_stand_anywhere() {
 }
 
 #[test]
-fn options_of_the_python_tool_are_understood() {
+fn options_of_the_python_tool_are_accepted() {
     let closed = Closed::new();
     let sandbox = Sandbox::new().at(&closed.url());
     sandbox
@@ -260,37 +260,38 @@ fn options_of_the_python_tool_are_understood() {
 }
 
 #[test]
-fn help_pages_are_as_they_were_approved() {
+fn help_pages_are_golden() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/help");
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let sandbox = Sandbox::new();
     let mut names = BTreeSet::new();
-    for (words, _) in rows() {
-        let name = [&["llamactl"], &words[..]].concat().join("-") + ".txt";
+    let mut check = |name: String, arguments: &[&[&str]]| {
         let path = directory.join(&name);
-        let run = sandbox.args(&words).arg("--help");
         if update {
-            let page = run.any_stdout().run().raw_stdout;
+            let page = sandbox.args(arguments[0]).any_stdout().run().raw_stdout;
             fs::create_dir_all(&directory).expect("a directory");
             fs::write(&path, page).expect("a golden file");
-        } else {
-            let golden = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
-            run.stdout(&golden).run();
-            sandbox.args(&words).arg("-h").stdout(&golden).run();
+        }
+        let golden = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for arguments in arguments {
+            sandbox.args(*arguments).stdout(&golden).run();
         }
         names.insert(name);
+    };
+    for (words, _) in rows() {
+        let name = [&["llamactl"], &words[..]].concat().join("-") + ".txt";
+        let help = |option| [&words[..], &[option]].concat();
+        check(name, &[&help("--help"), &help("-h")]);
     }
+    check("variables.txt".to_string(), &[&["help", "variables"]]);
     let files = fs::read_dir(&directory).expect("the golden files");
     let files = files.map(|entry| entry.expect("an entry").file_name().into_string());
     let files: BTreeSet<String> = files.map(|name| name.expect("UTF-8")).collect();
-    assert_eq!(
-        files, names,
-        "a page without a row, or a row without a page"
-    );
+    assert_eq!(files, names, "delete or create golden files: `make golden`");
 }
 
 #[test]
-fn a_bare_group_prints_its_help() {
+fn group_without_a_command_prints_its_help() {
     let sandbox = Sandbox::new();
     for (words, command) in rows() {
         if command.commands().is_empty() {
@@ -302,7 +303,7 @@ fn a_bare_group_prints_its_help() {
 }
 
 #[test]
-fn help_wins_wherever_it_stands() {
+fn help_option_takes_precedence_in_any_position() {
     let sandbox = Sandbox::new();
     let page = sandbox.cmd("auth token --help").any_stdout().run().stdout;
     for line in [
@@ -324,7 +325,7 @@ fn help_wins_wherever_it_stands() {
 }
 
 #[test]
-fn help_and_version_read_nothing_and_ask_nobody() {
+fn help_and_version_need_no_store_and_no_network() {
     let stub = Stub::new();
     let sandbox = Sandbox::new();
     sandbox.write(STORE, "not JSON");
@@ -362,7 +363,7 @@ fn help_and_version_read_nothing_and_ask_nobody() {
 }
 
 #[test]
-fn arguments_need_not_be_text() {
+fn arguments_that_are_not_utf8_are_accepted_as_paths_only() {
     let sandbox = Sandbox::new();
     let bytes = OsStr::from_bytes(b"llx-\xff\xfe");
     for (line, error, hint) in [
@@ -423,7 +424,7 @@ fn arguments_need_not_be_text() {
 }
 
 #[test]
-fn what_may_be_a_key_is_not_echoed() {
+fn misplaced_arguments_are_not_echoed() {
     let sandbox = Sandbox::new();
     let attached = [
         format!("--{KEY}"),
@@ -472,7 +473,7 @@ fn into_a_closed_pipe<'a>(sandbox: &'a Sandbox, line: &str) -> crate::support::R
 }
 
 #[test]
-fn a_reader_that_left_is_no_error() {
+fn closed_pipe_is_not_an_error() {
     let sandbox = Sandbox::new();
     for line in [
         "--help",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::spec::{self, Arg, Command, Node, Opt, Value};
+use crate::vars::{Group, VARIABLES};
 
 const WIDTH: usize = 80;
 
@@ -14,7 +15,7 @@ pub fn page(path: &[&Command]) -> String {
     let mut out = format!("{}\n\nUsage: {}\n", here.about, usage(path));
     for paragraph in here.details.split("\n\n").filter(|text| !text.is_empty()) {
         out.push('\n');
-        fill(&mut out, paragraph, WIDTH);
+        fill(&mut out, paragraph, 0);
     }
     match here.node {
         Node::Group { .. } => {
@@ -56,14 +57,53 @@ pub fn page(path: &[&Command]) -> String {
         }
     }
     if let Node::Group { .. } = here.node {
-        let words: Vec<&str> = path.iter().map(|command| command.name).collect();
-        let _ = writeln!(
-            out,
-            "\nHelp for a command: `{} COMMAND --help`",
-            words.join(" ")
-        );
+        let lists_variables = here.name == "auth";
+        if lists_variables {
+            variables(&mut out, &[Group::Credentials, Group::Settings]);
+        }
+        let _ = writeln!(out, "\nHelp for a command: `{} --help`", usage(path));
+        if lists_variables || path.len() == 1 {
+            out.push_str("All environment variables: `llamactl help variables`\n");
+        }
     }
     out
+}
+
+/// The page of `llamactl help variables`.
+pub fn variables_page() -> String {
+    let mut out =
+        "The environment variables that llamactl reads. An empty variable counts as unset.\n"
+            .to_string();
+    variables(
+        &mut out,
+        &[
+            Group::Credentials,
+            Group::Settings,
+            Group::Network,
+            Group::System,
+        ],
+    );
+    out
+}
+
+fn variables(out: &mut String, groups: &[Group]) {
+    for group in groups {
+        let title = match group {
+            Group::Credentials => "Environment variables for credentials",
+            Group::Settings => "Environment variables for settings",
+            Group::Network => "Environment variables for the network",
+            Group::System => "Environment variables of the system",
+        };
+        let _ = writeln!(out, "\n{title}:");
+        for variable in VARIABLES.iter().filter(|variable| variable.group == *group) {
+            let _ = writeln!(out, "  {}", variable.name);
+            let default = match variable.default {
+                "" => String::new(),
+                default => format!(" [default: {default}]"),
+            };
+            fill(out, &format!("{}{default}", variable.meaning), 6);
+        }
+    }
 }
 
 /// The usage line of the last command in `path`, without "Usage:".
@@ -127,15 +167,18 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = (String
     }
 }
 
-/// Wraps a paragraph at `width` characters.
-fn fill(out: &mut String, paragraph: &str, width: usize) {
+/// Appends a paragraph, indented and wrapped at [`WIDTH`] characters.
+fn fill(out: &mut String, paragraph: &str, indent: usize) {
     let mut column = 0;
     for word in paragraph.split_whitespace() {
-        if column > 0 && column + 1 + word.len() > width {
+        if column > indent && column + 1 + word.len() > WIDTH {
             out.push('\n');
             column = 0;
         }
-        if column > 0 {
+        if column == 0 {
+            let _ = write!(out, "{:indent$}", "");
+            column = indent;
+        } else {
             out.push(' ');
             column += 1;
         }

@@ -17,6 +17,8 @@ pub enum Parsed {
     Run(Invocation),
     /// Print the help page of the last command in this path through the table.
     Help(Vec<&'static Command>),
+    /// Print the list of environment variables.
+    HelpVariables,
     Version,
 }
 
@@ -95,6 +97,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
                 Node::Group { .. } if path.len() == 1 && word == "help" => {
                     help_requested = true;
                     continue;
+                }
+                Node::Group { .. } if help_requested && path.len() == 1 && word == "variables" => {
+                    return Ok(Parsed::HelpVariables);
                 }
                 Node::Group { .. } => {
                     path.push(find_command(&path, &word)?);
@@ -526,6 +531,10 @@ mod tests {
                 panic!("{line}");
             };
             assert_eq!(full_name(&path), shown);
+        }
+        assert!(matches!(run("help variables"), Ok(Parsed::HelpVariables)));
+        for line in ["variables", "help auth variables"] {
+            assert!(run(line).is_err(), "{line}");
         }
     }
 

@@ -1,7 +1,7 @@
 # Completions of llamactl for bash 3.2 and later, with the bash-completion package or without it.
-# Made from the program's table of commands; `llamactl completion bash` prints it.
+# Generated from the table of commands; `llamactl completion bash` prints it.
 
-# What may stand at $2 (an option, or the number of an argument) of the command $1: sets commands, options and kind.
+# Sets commands, options and kind for the option or argument number $2 of the command $1.
 __llamactl_row() {
     commands='' options='' kind=''
     case $1 in
@@ -9,19 +9,19 @@ __llamactl_row() {
     esac
 }
 
-# The stored names of a kind, one a line: from this machine's files, never from a server.
+# Prints the stored names of a kind, one per line. Reads local files only, never the network.
 __llamactl_names() {
     command llamactl completion names "$1" 2>/dev/null
 }
 
-# Takes those candidates, one a line, that begin with $2 into COMPREPLY, with $1 before them.
+# Adds the candidates on standard input, one per line, that begin with $2 to COMPREPLY, prefixed with $1.
 __llamactl_offer() {
     local typed=$2 quoted='' cut='' name i
     if [[ $typed == [\"\']* ]]; then
         quoted=${typed:0:1} typed=${typed:1}
     else
         typed=${typed//\\/}
-        # Readline replaces only what stands behind the last of its word breaks, and a `@` with it.
+        # Readline replaces only the text after the last word break; with `@`, including the break.
         for ((i = 0; i < ${#1} + ${#typed}; i++)); do
             name=$1$typed
             [[ $COMP_WORDBREAKS == *"${name:i:1}"* ]] || continue
@@ -34,7 +34,7 @@ __llamactl_offer() {
     while IFS= read -r name; do
         [[ $name && ${name:0:${#typed}} == "$typed" ]] || continue
         if [[ $quoted ]]; then
-            # What means something to the shell even there is not offered.
+            # Names with characters that are special inside quotes are not offered.
             [[ $name == *[\"\'\\\$\!\`]* ]] && continue
         else
             name=$1$name
@@ -50,7 +50,7 @@ _llamactl() {
     local commands options kind
     local IFS=$' \t\n' words at i n=-1 word gap rest=${COMP_LINE:0:COMP_POINT}
     words=() at=()
-    # Bash cuts words at each `:`, `=` and `@`; here only blanks separate them.
+    # Bash also splits words at `:`, `=` and `@`; here only whitespace separates them.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         gap=${rest%%[!$' \t\n']*}
         rest=${rest:${#gap}}
@@ -94,7 +94,7 @@ _llamactl() {
                     found=$name
                     break
                 fi
-                # The beginning of a group's name will do where only one begins so.
+                # A unique prefix of a group's name is accepted.
                 if [[ $path == llamactl && $name == "$word"* ]]; then found=${found:+?}${found:-$name}; fi
             done
             path="$path ${found:-?}"
@@ -124,7 +124,7 @@ _llamactl() {
     esac
 }
 
-# A command of another program, which begins at the word $1 of the line.
+# Completes another program's command line, which begins at word $1.
 __llamactl_command() {
     compopt -o default 2>/dev/null
     if declare -F _comp_command_offset >/dev/null; then

@@ -1,28 +1,28 @@
 # Completions of llamactl for fish 3.1 and later.
-# Made from the program's table of commands; `llamactl completion fish` prints it.
+# Generated from the table of commands; `llamactl completion fish` prints it.
 
-# The commands below a group, each with what it is for.
+# Prints the commands of a group with their descriptions.
 function __llamactl_commands
     switch "$argv"
 #COMMANDS#
     end
 end
 
-# The options of a command, each with what it is for.
+# Prints the options of a command with their descriptions.
 function __llamactl_options
     switch "$argv"
 #OPTIONS#
     end
 end
 
-# What may stand at $argv[2] (an option, or the number of an argument) of the command $argv[1].
+# Prints the kind of candidates for the option or argument number $argv[2] of the command $argv[1].
 function __llamactl_kind
     switch "$argv"
 #KINDS#
     end
 end
 
-# The command that the word $argv[2] leads on to from the group $argv[1].
+# Prints the full name of the command that the word $argv[2] selects in the group $argv[1].
 function __llamactl_below
     set -l word $argv[2]
     switch "$argv"
@@ -30,7 +30,7 @@ function __llamactl_below
     end
     set -l names (__llamactl_commands $argv[1] | string replace -r '\t.*' '')
     if test "$argv[1]" = llamactl; and not contains -- "$word" $names
-        # The beginning of a group's name will do where only one begins so.
+        # A unique prefix of a group's name is accepted.
         set -l length (string length -- "$word")
         set -l starting
         for name in $names
@@ -103,7 +103,7 @@ function __llamactl_complete
         case 'words *'
             printf "$before%s\n" (string split ' ' -- $kind)[2..-1]
         case profiles environments
-            # From this machine's files, never from a server.
+            # Reads local files only, never the network.
             for name in (command llamactl completion names $kind 2>/dev/null)
                 printf '%s\n' "$before$name"
             end

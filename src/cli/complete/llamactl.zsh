@@ -1,24 +1,24 @@
 #compdef llamactl
 # Completions of llamactl for zsh.
-# Made from the program's table of commands; `llamactl completion zsh` prints it.
+# Generated from the table of commands; `llamactl completion zsh` prints it.
 
-# The stored names of a kind, one a line: from this machine's files, never from a server.
+# Offers the stored names of a kind. Reads local files only, never the network.
 _llamactl_names() {
     local -a names expl
     names=(${(f)"$(command llamactl completion names $1 2>/dev/null)"})
     _wanted $1 expl $1 compadd -a names
 }
 
-# The arguments of a command, with its name first.
+# Completes the arguments of the command $1.
 _llamactl_row() {
-    # Not `commands`: that is zsh's own table of programs.
+    # Not `commands`: that is zsh's table of programs.
     local -a rows
     case $1 in
 #ROWS#
     esac
 }
 
-# What leads on: options of the group $1, then one of its commands, then what belongs to that.
+# Completes a group: its options, then one of its commands, then that command's arguments.
 _llamactl_group() {
     local curcontext=$curcontext state state_descr line ret=1 word
     local -a name
@@ -34,7 +34,7 @@ _llamactl_group() {
 #ALIASES#
         esac
         name=(${(M)${rows%%:*}:#$word})
-        # The beginning of a group's name will do where only one begins so.
+        # A unique prefix of a group's name is accepted.
         if (( ! $#name )) && [[ $group == llamactl ]]; then
             name=(${(M)${rows%%:*}:#${word}*})
         fi

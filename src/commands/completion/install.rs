@@ -1,8 +1,9 @@
-//! `completion install`: writes a completion script to where the user's shell looks for one.
+//! `completion install`: writes a completion script to the directory where the shell looks for one.
 //!
-//! A shell's own start-up files are the user's: a line that is missing there is said, not written.
+//! It never edits the shell's start-up files; if they need a line, it prints that line.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
@@ -10,11 +11,11 @@ use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result, os_reason};
+use crate::sanitize::sanitize;
 use crate::shell_quote;
 use crate::term::prompt;
 use crate::vars::Vars;
 
-/// What the line says.
 struct Args {
     shell: Option<Shell>,
     dry_run: bool,
@@ -34,48 +35,70 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
     let shell = match args.shell {
         Some(shell) => shell,
-        None => used_shell(app.vars)?,
+        None => default_shell(app.vars)?,
     };
     let target = target(shell, app.vars)?;
     if args.dry_run {
-        prompt::say(&format!("would write {}", target.display()));
+        prompt::say(&format!(
+            "would write {}",
+            sanitize(&target.display().to_string())
+        ));
         return Ok(());
     }
-    let written = match target.parent() {
-        Some(directory) => fs::create_dir_all(directory),
-        None => Ok(()),
-    }
-    .and_then(|()| fs::write(&target, shell.script()));
-    written.map_err(|e| {
-        let said = format!("{} can't be written: {}", target.display(), os_reason(&e));
+    write(&target, &shell.script()).map_err(|e| {
         let name = shell.name();
-        Error::failed(said).hint(format!(
-            "`llamactl completion {name}` prints the script; put it where {name} finds it"
+        Error::failed(format!(
+            "cannot write '{}': {}",
+            sanitize(&target.display().to_string()),
+            os_reason(&e)
+        ))
+        .hint(format!(
+            "`llamactl completion {name}` prints the script; save it where {name} looks for completions"
         ))
     })?;
-    prompt::say(&format!("wrote {}", target.display()));
-    for line in what_is_left(shell, &target, app.vars) {
+    prompt::say(&format!(
+        "wrote {}",
+        sanitize(&target.display().to_string())
+    ));
+    for line in remaining_steps(shell, &target, app.vars) {
         prompt::say(&line);
     }
     Ok(())
 }
 
-/// The shell that the variable SHELL names.
-fn used_shell(vars: Vars) -> Result<Shell> {
+/// Writes with mode 0644 whatever the umask: the shell executes the file, so nobody else may write to it, and it holds
+/// no secret.
+fn write(target: &Path, script: &str) -> io::Result<()> {
+    if let Some(directory) = target.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    let mut file = options.open(target)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.set_len(0)?;
+    file.write_all(script.as_bytes())
+}
+
+/// The shell named by the environment variable SHELL.
+fn default_shell(vars: Vars) -> Result<Shell> {
     let path = vars.path("SHELL");
     let name = path.as_deref().and_then(Path::file_stem);
     name.and_then(|name| Shell::from_name(name.to_str()?))
         .ok_or_else(|| {
-            Error::usage("the variable SHELL names no shell that there are completions for")
+            Error::usage("the environment variable SHELL does not name a supported shell")
                 .hint("pass bash, zsh or fish")
         })
 }
 
-/// Where the shell looks, or where the Python tool already made it look.
+/// The file that the shell loads, or the one that the Python tool installed and the start-up file already sources.
 fn target(shell: Shell, vars: Vars) -> Result<PathBuf> {
     let home = vars
         .path("HOME")
-        .ok_or_else(|| Error::failed("there is no home directory to write to").hint("set HOME"))?;
+        .ok_or_else(|| Error::failed("no home directory found").hint("set HOME"))?;
     let below = |variable: &str, default: &str| {
         let named = vars.path(variable).filter(|path| path.is_absolute());
         named.unwrap_or_else(|| home.join(default))
@@ -98,11 +121,11 @@ fn target(shell: Shell, vars: Vars) -> Result<PathBuf> {
 }
 
 /// What the user has yet to do.
-fn what_is_left(shell: Shell, target: &Path, vars: Vars) -> Vec<String> {
+fn remaining_steps(shell: Shell, target: &Path, vars: Vars) -> Vec<String> {
     match shell {
         Shell::Bash => vec![
-            "new shells load it, where the bash-completion package is installed;".to_string(),
-            "where it is not, add this line to ~/.bashrc:".to_string(),
+            "new shells load it if the bash-completion package is installed;".to_string(),
+            "otherwise add this line to ~/.bashrc:".to_string(),
             format!("    . {}", shell_quote::sh(&target.display().to_string())),
         ],
         Shell::Zsh => {
@@ -111,7 +134,7 @@ fn what_is_left(shell: Shell, target: &Path, vars: Vars) -> Vec<String> {
                 None => "~/.zshrc".to_string(),
             };
             vec![
-                format!("new shells load it, if these lines are in {rc}:"),
+                format!("new shells load it if these lines are in {rc}:"),
                 "    fpath=(~/.zfunc $fpath)".to_string(),
                 "    autoload -Uz compinit && compinit".to_string(),
             ]

@@ -1,4 +1,4 @@
-//! `completion`: prints the completion scripts, and the names that they ask for.
+//! `completion`: prints the completion scripts, and the names of profiles and environments that the scripts offer.
 
 pub mod install;
 
@@ -23,26 +23,31 @@ pub fn generate(given: &Invocation) -> Result<()> {
     }
 }
 
-/// `completion names KIND`, which runs at each press of Tab: whatever is amiss, it says nothing of it and changes nothing.
+/// `completion names KIND`. It runs each time the user presses Tab, so it reports no errors and changes nothing.
 pub fn names(given: &Invocation, app: &App) -> Result<()> {
     let store = StoreFile::locate(app.vars)
         .ok()
         .and_then(|file| file.peek());
     let store = store.unwrap_or_default();
     let names: Vec<String> = match given.arg(0) {
-        Some("environments") => store.urls().iter().map(ToString::to_string).collect(),
+        Some("environments") => {
+            let aliases = ["us", "eu"].map(String::from).into_iter();
+            aliases
+                .chain(store.urls().iter().map(ToString::to_string))
+                .collect()
+        }
         _ => {
             let profiles = store.current().profiles;
             profiles.into_iter().map(|profile| profile.name).collect()
         }
     };
-    // Such as no command would make: they would break the list, or the line that is being typed.
-    let is_sound = |name: &String| {
+    // Only a hand-edited store contains such names. They would break the list or the user's command line.
+    let is_valid = |name: &String| {
         !name.starts_with('-')
             && !name
                 .chars()
                 .any(|c| c.is_whitespace() || is_control_or_format(c))
     };
-    let lines = names.into_iter().filter(is_sound).map(|name| name + "\n");
+    let lines = names.into_iter().filter(is_valid).map(|name| name + "\n");
     output::data(&lines.collect::<String>())
 }
