@@ -1,4 +1,4 @@
-//! Prints one line: what a Rust program costs before it does anything.
+//! Prints one line: the cost of starting any Rust program.
 
 fn main() {
     println!("nothing");
