@@ -1,5 +1,6 @@
 //! All that a command may touch: the variables, the store, the way to servers, and the person at the terminal.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::SystemClock;
@@ -9,6 +10,7 @@ use crate::fs::atomic::Reserved;
 use crate::http::Http;
 use crate::store::{Store, StoreFile};
 use crate::term::prompt;
+use crate::url::ApiUrl;
 use crate::vars::Vars;
 
 /// Handed to every command.
@@ -84,4 +86,15 @@ impl App {
     pub fn is_interactive(&self) -> bool {
         prompt::is_interactive(self.vars)
     }
+}
+
+/// The CA file stored with an environment. A store that cannot be read has none: the commands that need the store
+/// report why.
+pub fn stored_ca_file(vars: Vars, control_plane: &ApiUrl) -> Option<PathBuf> {
+    let store = StoreFile::locate(vars).ok()?.read().ok()?.store;
+    let environment = store
+        .environments
+        .iter()
+        .find(|environment| environment.api_url == *control_plane)?;
+    environment.ca_file.as_ref().map(PathBuf::from)
 }

@@ -101,7 +101,11 @@ fn answer(parsed: Parsed) -> Result<()> {
             let http = http::Http::new(
                 vars,
                 invocation.has(OptId::NativeTls),
-                invocation.has(OptId::Verbose),
+                http::Reporter {
+                    warn: message::warn,
+                    trace: invocation.has(OptId::Verbose).then_some(message::line),
+                },
+                app::stored_ca_file,
             );
             let clock = clock::SystemClock;
             commands::run(&invocation, &mut app::App { vars, http, clock })

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use crate::support::tls::{Authority, IdTokenError};
+use crate::support::tls::{Authority, CertFlaw};
 use crate::support::{Output, Reply, Run, Sandbox, Server, say_skipped};
 
 /// The binary that a variable names, alone in a directory; `None`, said aloud, where that can't be.
@@ -38,7 +38,7 @@ fn inside<'a>(sandbox: &'a Sandbox, arguments: &str) -> Run<'a> {
 /// A server that answers as a control plane, and the certificate of who vouches for it.
 fn control_plane() -> (Server, String) {
     let authority = Authority::new();
-    let server = Server::start_tls(authority.server_config(IdTokenError::None), |_| {
+    let server = Server::start_tls(authority.server_config(CertFlaw::None), |_| {
         Reply::json(200, r#"{"version": "1.0", "requires_auth": true}"#)
     });
     (server, authority.pem())

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::secrets::{KEY, OTHER_KEY, key_like};
-use crate::support::tls::{Authority, IdTokenError};
+use crate::support::tls::{Authority, CertFlaw};
 use crate::support::{
     ControlPlane, Exit, Gate, Reply, Run, Sandbox, Server, Stub, World, get, parallel, post,
 };
@@ -361,10 +361,10 @@ fn certificates_have_the_requested_defects() {
     let authority = Authority::new();
     let pem = authority.pem();
     for (flaw, reason) in [
-        (IdTokenError::None, ""),
-        (IdTokenError::Expired, "Expired"),
-        (IdTokenError::WrongName, "NotValidForName"),
-        (IdTokenError::SelfSigned, "UnknownIssuer"),
+        (CertFlaw::None, ""),
+        (CertFlaw::Expired, "Expired"),
+        (CertFlaw::WrongName, "NotValidForName"),
+        (CertFlaw::SelfSigned, "UnknownIssuer"),
     ] {
         let server = Server::start_tls(authority.server_config(flaw), |_| Reply::json(200, "{}"));
         let roots = ureq::tls::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
@@ -382,7 +382,7 @@ fn certificates_have_the_requested_defects() {
             .get(server.url())
             .call();
         match answer {
-            Ok(_) => assert_eq!(flaw, IdTokenError::None),
+            Ok(_) => assert_eq!(flaw, CertFlaw::None),
             Err(error) => assert!(
                 !reason.is_empty() && format!("{error:?}").contains(reason),
                 "{flaw:?}: {error:?}"

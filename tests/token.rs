@@ -292,8 +292,8 @@ fn what_no_control_plane_answers_stores_nothing() {
         ),
         (
             Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"),
-            "did not answer in HTTP as it should",
-            "check that the address is that of a control plane",
+            "did not respond in HTTP",
+            "check that the URL is that of a control plane",
         ),
     ] {
         let stub = Stub::new();
@@ -365,7 +365,7 @@ fn a_server_out_of_reach_gets_a_profile_with_a_warning() {
         .stderr(
             "
             error: [CLOSED] can't be reached: connection refused
-            hint: check the address, the network and the proxy settings
+            hint: check the URL, the network and the proxy settings
             ",
         )
         .run();

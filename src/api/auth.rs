@@ -11,7 +11,7 @@ use super::{ApiError, ApiErrorKind};
 use crate::error::Error;
 use crate::http::{Body, Method, Request};
 use crate::secret::Secret;
-use crate::url::encode;
+use crate::url::{UrlPolicy, encode};
 use crate::validate;
 
 const KEYS: &str = "/api/v1/api-keys";
@@ -41,11 +41,13 @@ impl Api<'_> {
     /// # Errors
     /// The server gave nothing of use; Refused, where it has no browser login.
     pub fn oidc_discovery(&mut self) -> Result<OidcDiscovery, ApiError> {
+        let policy = UrlPolicy::for_control_plane(self.base);
         let request = Request {
             method: Method::Get,
             url: format!("{}/api/v1/auth/oidc/discovery", self.base),
             bearer: None,
             body: Body::Empty,
+            policy: &policy,
         };
         let response = self.http.send(&request)?;
         match response.status {

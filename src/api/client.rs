@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{Body, Http, Method, Request, Response};
 use crate::sanitize::{one_line, sanitize};
 use crate::secret::Secret;
-use crate::url::{ApiUrl, encode};
+use crate::url::{ApiUrl, UrlPolicy, encode};
 
 pub(super) const DEPLOYMENTS: &str = "/api/v1beta1/deployments";
 
@@ -252,8 +252,8 @@ impl<'a> Api<'a> {
     }
 
     /// Whether the server may have acted on the last request without saying so.
-    pub fn answer_lost(&self) -> bool {
-        self.http.answer_lost()
+    pub fn response_lost(&self) -> bool {
+        self.http.response_lost()
     }
 
     pub(super) fn stream(
@@ -261,11 +261,13 @@ impl<'a> Api<'a> {
         path: &str,
         endless: bool,
     ) -> std::result::Result<impl BufRead + use<>, ApiError> {
+        let policy = UrlPolicy::for_control_plane(self.base);
         let request = Request {
             method: Method::Get,
             url: format!("{}{path}", self.base),
             bearer: self.key,
             body: Body::Empty,
+            policy: &policy,
         };
         let (response, body) = self.http.stream(&request, endless)?;
         match response.status {
@@ -286,11 +288,13 @@ impl<'a> Api<'a> {
         body: Body,
         bearer: Option<&Secret>,
     ) -> std::result::Result<Response, ApiError> {
+        let policy = UrlPolicy::for_control_plane(self.base);
         let request = Request {
             method,
             url: format!("{}{path}", self.base),
             bearer,
             body,
+            policy: &policy,
         };
         let response = self.http.send(&request)?;
         match response.status {
@@ -378,7 +382,24 @@ pub fn refusal(base: &ApiUrl, response: &Response, whose: Option<CredentialOrigi
         .as_ref()
         .map_or(String::new(), |text| format!(": {text}"));
     let id = named(response);
+    let later = match &response.retry_after {
+        Some(after) if after.is_too_long() => {
+            format!(
+                "try again later; the server sent Retry-After: {}",
+                after.text
+            )
+        }
+        _ => "try again later".to_string(),
+    };
     let (why, error) = match status {
+        // A control plane sends JSON.
+        403 if is_page => (
+            ApiErrorKind::Nonsense,
+            Error::no_answer(format!(
+                "{base} responded with an HTML page (403), probably from a proxy in between{id}"
+            ))
+            .hint("check the URL and the proxy settings"),
+        ),
         401 | 403 => (ApiErrorKind::Rejected, {
             let said = match whose {
                 Some(whose) => format!("rejected {} ({status}){said}{id}", whose.key()),
@@ -398,13 +419,12 @@ pub fn refusal(base: &ApiUrl, response: &Response, whose: Option<CredentialOrigi
         ),
         408 | 429 => (
             ApiErrorKind::OutOfReach,
-            Error::no_answer(format!("{base} is overloaded ({status}){said}{id}"))
-                .hint("try again later"),
+            Error::no_answer(format!("{base} is overloaded ({status}){said}{id}")).hint(later),
         ),
         500.. => (
             ApiErrorKind::OutOfReach,
             Error::no_answer(format!("{base} is in trouble ({status}){said}{id}"))
-                .hint("try again later, or tell the people who run it"),
+                .hint(format!("{later}, or tell the people who run it")),
         ),
         300..400 => (ApiErrorKind::Nonsense, {
             let target = response

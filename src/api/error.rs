@@ -39,17 +39,17 @@ impl From<ApiError> for Error {
 
 impl From<TransportError> for ApiError {
     fn from(failure: TransportError) -> ApiError {
-        let why = match failure.cause {
+        let why = match failure.kind {
             TransportErrorKind::Setup => ApiErrorKind::Setup,
             TransportErrorKind::NoConnection
-            | TransportErrorKind::Broken
+            | TransportErrorKind::ConnectionLost
             | TransportErrorKind::TimedOut => ApiErrorKind::OutOfReach,
-            TransportErrorKind::Garbled => ApiErrorKind::Nonsense,
+            TransportErrorKind::Malformed => ApiErrorKind::Nonsense,
         };
         ApiError {
             why,
-            answer: Err(failure.cause),
-            error: failure.error,
+            answer: Err(failure.kind),
+            error: failure.into(),
         }
     }
 }

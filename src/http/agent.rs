@@ -1,290 +1,189 @@
-//! Sends one request: through the right proxy, believing the right certificates, within the time a command has, again
-//! where that is safe, and reads an answer of bounded size.
-//!
-//! It knows nothing of what is asked or answered.
+//! Sends a request: through the right proxy, with the certificates that are trusted for it, within the time limits,
+//! again if that is safe, following redirects if that is allowed; and reads a response of bounded size.
 
-use std::io::{BufRead, BufReader, Read as _};
-use std::sync::{Arc, Once};
-use std::time::{Duration, Instant};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http as wire;
-use ureq::tls::RootCerts;
+use ureq::http;
 
-use super::error::{TransportError, TransportErrorKind, explain, fail};
+use super::error::{Detail, Hop, TransportError, TransportErrorKind, while_reading};
 use super::proxy::{Proxy, Settings};
-use super::tls;
-use crate::error::{Error, Result};
+use super::request::{Body, Method, Request, Response, RetryAfter};
+use super::{connect, tls};
+use crate::error::Result;
 use crate::sanitize::sanitize;
-use crate::secret::Secret;
-use crate::url::is_cleartext;
-use crate::url::{form, join, origin};
+use crate::url::{ApiUrl, UrlError, form, is_cleartext, is_https, join, origin};
 use crate::vars::{self, Vars};
 
-/// For one connection.
-const CONNECT: Duration = Duration::from_secs(10);
-/// For one request, its answer's body included.
-const REQUEST: Duration = Duration::from_secs(30);
-/// For all requests of a command together.
-const COMMAND: Duration = Duration::from_secs(60);
-/// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
-const TRIES: u32 = 3;
-/// The longest `Retry-After` that is waited for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
-const REDIRECTS: u32 = 3;
-/// Fields of a form that show who asks.
-const SECRET_FIELDS: [&str; 3] = ["device_code", "refresh_token", "token"];
-/// What is shorter is no secret worth the name, and may be a part of any text.
-const SHORTEST_SECRET: usize = 8;
-/// What an answer is wanted as.
+type Outcome<T> = std::result::Result<T, TransportError>;
+
+/// Limit for the lookup of a name, and for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limit for one request, including the body of its response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Limit for all requests of a command together.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest response that is read, in bytes.
+const MAX_RESPONSE: u64 = 8 * 1024 * 1024;
+const MAX_ATTEMPTS: u32 = 3;
+const MAX_REDIRECTS: u32 = 3;
 const JSON: &str = "application/json";
-const EVENTS: &str = "text/event-stream";
+const EVENT_STREAM: &str = "text/event-stream";
 
-/// What is done to a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Reads it.
-    Get,
-    /// Sends something to it; never repeated once it may have arrived.
-    Post,
-    /// Changes it; sent once, never repeated.
-    Patch,
-    /// Deletes it.
-    Delete,
-}
-
-/// What is sent along.
-#[derive(Clone, Debug)]
-pub enum Body<'a> {
-    /// Nothing.
-    Empty,
-    /// `application/json`, as it stands.
-    Json(String),
-    /// `application/x-www-form-urlencoded`.
-    Form(&'a [(&'a str, &'a str)]),
-}
-
-/// One request.
-#[derive(Clone, Debug)]
-pub struct Request<'a> {
-    /// What to do.
-    pub method: Method,
-    /// The whole address.
-    pub url: String,
-    /// Sent as `Authorization: Bearer …`.
-    pub bearer: Option<&'a Secret>,
-    /// What is sent along.
-    pub body: Body<'a>,
-}
-
-impl Request<'_> {
-    /// Takes what shows who asks out of what an error is made of: some servers repeat it there.
-    fn hide_secrets(&self, said: &mut Vec<u8>) {
-        let bearer = self.bearer.map(Secret::expose);
-        let fields = match self.body {
-            Body::Form(fields) => fields,
-            _ => &[],
-        };
-        let of_form = fields
-            .iter()
-            .filter(|(name, _)| SECRET_FIELDS.contains(name))
-            .map(|(_, value)| *value);
-        for secret in bearer.into_iter().chain(of_form) {
-            hide(secret.as_bytes(), said);
-        }
-    }
-}
-
-/// An answer, whatever its status.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// The body, at most 8 MiB of it.
-    pub body: Vec<u8>,
-    /// Where a redirect leads.
-    pub location: Option<String>,
-    /// What the server calls this request, for its operators.
-    pub request_id: Option<String>,
-    /// Where the answer came from, after redirects.
-    pub url: String,
-    /// Whether it says that its body is server-sent events, as they are.
-    pub is_event_stream: bool,
-    /// How long the server asks us to wait before the next try.
-    pub retry_after: Option<Duration>,
-}
-
-#[cfg(test)]
-impl Response {
-    /// An answer that nobody sent.
-    pub(crate) fn of(status: u16, body: &[u8]) -> Response {
-        Response {
-            status,
-            body: body.to_vec(),
-            location: None,
-            request_id: None,
-            url: String::new(),
-            is_event_stream: false,
-            retry_after: None,
-        }
-    }
-}
-
-/// Through which proxy, and whether certificates are needed: they are costly to load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Way {
-    proxy: Option<Proxy>,
-    secure: bool,
-}
-
-/// What the time of a request covers.
+/// Where [`Http`] reports what the user should see while a request is under way. It never prints itself.
 #[derive(Clone, Copy, Debug)]
-enum Limit {
-    /// All of it.
-    Whole(Duration),
-    /// All but the answer's body.
-    Head(Duration),
+pub struct Reporter {
+    /// Warnings that must precede the request, because the request may be interrupted.
+    pub warn: fn(&str),
+    /// One line for each request (`--verbose`): no header, no body.
+    pub trace: Option<fn(&str)>,
 }
 
-impl Limit {
-    fn on<S: ureq::AsSendBody>(
-        self,
-        agent: &ureq::Agent,
-        request: wire::Request<S>,
-    ) -> wire::Request<S> {
-        let config = agent.configure_request(request);
-        match self {
-            Limit::Whole(time) => config.timeout_global(Some(time)).build(),
-            Limit::Head(time) => config.timeout_recv_response(Some(time)).build(),
-        }
-    }
+/// The CA file that is stored for a control plane, looked up when TLS is first needed.
+pub type CaFileOf = fn(Vars, &ApiUrl) -> Option<PathBuf>;
+
+/// What an agent's connections have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Route {
+    proxy: Option<Proxy>,
+    /// Whether TLS is used: certificates are costly to load.
+    secure: bool,
+    ca_file: Option<PathBuf>,
 }
 
-/// The way to servers; nothing of it is set up before the first request.
+/// Sends requests. Reads no setting and opens no connection before the first one.
 #[derive(Debug)]
 pub struct Http {
     vars: Vars,
     native_tls: bool,
-    verbose: bool,
+    reporter: Reporter,
+    ca_file_of: CaFileOf,
+    /// CA files that are not stored (yet).
+    ca_files: Vec<(ApiUrl, Option<PathBuf>)>,
     settings: Option<Settings>,
-    /// One agent for each way to a server, so that its connections are used again.
-    agents: Vec<(Way, ureq::Agent)>,
+    /// One agent for each route, so that its connections are used again.
+    agents: Vec<(Route, ureq::Agent)>,
     deadline: Option<Instant>,
-    attempts: u32,
-    answer_lost: bool,
-    /// The one warning that credentials travel in the open.
-    warning: Once,
+    max_attempts: u32,
+    response_lost: bool,
+    warned_of_cleartext: bool,
 }
 
 impl Http {
-    /// Opens nothing and reads nothing.
-    pub fn new(vars: Vars, native_tls: bool, verbose: bool) -> Http {
+    pub fn new(vars: Vars, native_tls: bool, reporter: Reporter, ca_file_of: CaFileOf) -> Http {
         Http {
             vars,
             native_tls,
-            verbose,
+            reporter,
+            ca_file_of,
+            ca_files: Vec::new(),
             settings: None,
             agents: Vec::new(),
             deadline: None,
-            attempts: TRIES,
-            answer_lost: false,
-            warning: Once::new(),
+            max_attempts: MAX_ATTEMPTS,
+            response_lost: false,
+            warned_of_cleartext: false,
         }
     }
 
-    /// Whether the server may have acted on a try of the last request without saying so: the connection broke, time ran
-    /// out or something in between answered in its place.
-    pub fn answer_lost(&self) -> bool {
-        self.answer_lost
+    /// Trusts the certificates in this file, too, for requests on behalf of a control plane; `None`: no stored file
+    /// either.
+    pub fn set_ca_file(&mut self, control_plane: &ApiUrl, ca_file: Option<PathBuf>) {
+        self.ca_files.retain(|(url, _)| url != control_plane);
+        self.ca_files.push((control_plane.clone(), ca_file));
     }
 
-    /// For a command that polls: from now on a request is sent once, and all requests until the next call get `time`.
+    /// Whether the server may have acted on an attempt of the last request although no response of its own arrived: the
+    /// connection broke, the time was up, or a gateway responded in its place.
+    pub fn response_lost(&self) -> bool {
+        self.response_lost
+    }
+
+    /// For a command that polls: from now on each request is sent once, and all requests until the next call of this
+    /// function have `time`.
     pub fn poll_within(&mut self, time: Duration) {
-        self.attempts = 1;
+        self.max_attempts = 1;
         self.deadline = Some(Instant::now() + time);
     }
 
-    /// Starts the command's time again, after a wait that was the user's.
+    /// Restarts the command's time limit, after a wait for the user.
     pub fn reset_deadline(&mut self) {
         self.deadline = None;
     }
 
-    /// Sends a request and reads the answer, whatever its status. GET and DELETE are tried three times where the
-    /// connection fails or the server is overloaded, POST only where it can't have arrived. A redirect is followed only
-    /// by a GET without credentials.
+    /// Sends a request and reads the response, whatever its status.
     ///
-    /// # Errors
-    /// There is no answer.
-    pub fn send(&mut self, request: &Request) -> std::result::Result<Response, TransportError> {
-        let mut request = request.clone();
-        for _ in 0..REDIRECTS {
-            let response = self.send_with_retries(&request)?;
-            let follows = request.method == Method::Get && request.bearer.is_none();
-            let (true, 301 | 302 | 303 | 307 | 308, Some(location)) =
-                (follows, response.status, response.location.as_deref())
-            else {
-                return Ok(response);
-            };
-            let target = join(&request.url, location);
-            match target {
-                Some(target)
-                    if !(request.url.starts_with("https://") && target.starts_with("http://")) =>
-                {
-                    request.url = target;
-                }
-                _ => return Ok(response),
+    /// GET and DELETE are attempted three times if the connection fails or the server is overloaded, POST only if it
+    /// cannot have reached the server, PATCH once. Redirects are followed only by a GET without credentials.
+    pub fn send(&mut self, request: &Request) -> Outcome<Response> {
+        let mut request = checked(request)?;
+        for _ in 0..MAX_REDIRECTS {
+            let response = self.with_retries(&request, Http::exchange, |response| response)?;
+            match redirect_target(&request, &response)? {
+                Some(target) => request.url = target,
+                None => return Ok(response),
             }
         }
-        self.send_with_retries(&request)
+        self.with_retries(&request, Http::exchange, |response| response)
     }
 
-    fn send_with_retries(
+    /// Sends a request for server-sent events and returns the response's body as it arrives, unlimited in size; if
+    /// `endless`, in time too. If the status is not a success, the body is read as by [`Http::send`].
+    pub fn stream(
         &mut self,
         request: &Request,
-    ) -> std::result::Result<Response, TransportError> {
-        self.with_retries(request, Http::exchange, |response| response)
+        endless: bool,
+    ) -> Outcome<(Response, impl BufRead + use<>)> {
+        let request = checked(request)?;
+        let open = |http: &mut Http, request: &Request| {
+            let exchange = http.begin(request, EVENT_STREAM, endless)?;
+            let is_success = (200..300).contains(&exchange.response.status);
+            match is_success {
+                true => Ok(exchange.into_stream(endless)),
+                false => {
+                    let response = exchange.read_body(request)?;
+                    Ok((response, BufReader::new(Stream::empty())))
+                }
+            }
+        };
+        self.with_retries(&request, open, |(response, _)| response)
     }
 
-    /// Sends once with `send`, and again where that is safe; `head` is what decides it.
+    /// Sends with `send` until the outcome is final; `head` finds the response in it.
     fn with_retries<T>(
         &mut self,
         request: &Request,
-        send: impl Fn(&mut Http, &Request) -> std::result::Result<T, TransportError>,
+        send: impl Fn(&mut Http, &Request) -> Outcome<T>,
         head: impl Fn(&T) -> &Response,
-    ) -> std::result::Result<T, TransportError> {
+    ) -> Outcome<T> {
         let mut pause = Duration::from_millis(250);
         let mut attempt = 1;
-        self.answer_lost = false;
+        self.response_lost = false;
         loop {
             let started = Instant::now();
             let outcome = send(self, request);
-            let seen = outcome.as_ref().map(&head);
-            self.report(request, seen, started);
-            self.answer_lost |= match seen {
-                Err(failure) => !matches!(
-                    failure.cause,
+            let result = outcome.as_ref().map(&head);
+            self.trace(request, result, started);
+            if result.is_err_and(|error| error.kind == TransportErrorKind::TimedOut) {
+                // Agents that a watchdog shut down are of no further use.
+                self.agents.clear();
+            }
+            self.response_lost |= match result {
+                Err(error) => !matches!(
+                    error.kind,
                     TransportErrorKind::Setup | TransportErrorKind::NoConnection
                 ),
                 Ok(response) => matches!(response.status, 502..=504),
             };
-            let again = match seen {
-                _ if attempt >= self.attempts || request.method == Method::Patch => None,
-                Err(failure) if failure.lasts => None,
-                Err(failure) => match (failure.cause, request.method) {
-                    (TransportErrorKind::NoConnection, _)
-                    | (TransportErrorKind::Broken, Method::Get | Method::Delete) => Some(pause),
-                    _ => None,
-                },
-                Ok(response) => match (response.status, request.method) {
-                    (429 | 502 | 503 | 504, Method::Get | Method::Delete) => {
-                        let wait = response.retry_after.unwrap_or(pause);
-                        (wait <= LONGEST_RETRY_AFTER).then_some(wait)
-                    }
-                    _ => None,
-                },
-            };
-            match again {
-                Some(wait) if wait < self.time_left() => std::thread::sleep(wait),
+            match retry_wait(request.method, result, pause) {
+                Some(wait) if attempt < self.max_attempts && wait < self.time_left() => {
+                    thread::sleep(wait);
+                }
                 _ => return outcome,
             }
             pause *= 3;
@@ -295,263 +194,349 @@ impl Http {
     fn time_left(&mut self) -> Duration {
         let deadline = self
             .deadline
-            .get_or_insert_with(|| Instant::now() + COMMAND);
+            .get_or_insert_with(|| Instant::now() + COMMAND_TIMEOUT);
         deadline.saturating_duration_since(Instant::now())
     }
 
-    /// One line for `--verbose`: no header, no body.
-    fn report(
+    fn trace(
         &self,
         request: &Request,
         outcome: std::result::Result<&Response, &TransportError>,
         started: Instant,
     ) {
-        if !self.verbose {
+        let Some(trace) = self.reporter.trace else {
             return;
-        }
-        let name = match request.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
         };
         let end = match outcome {
             Ok(response) => response.status.to_string(),
-            Err(failure) => match failure.cause {
+            Err(error) => match error.kind {
                 TransportErrorKind::Setup => "not sent",
                 TransportErrorKind::NoConnection => "no connection",
-                TransportErrorKind::Broken => "connection broke",
+                TransportErrorKind::ConnectionLost => "connection lost",
                 TransportErrorKind::TimedOut => "timed out",
-                TransportErrorKind::Garbled => "garbled",
+                TransportErrorKind::Malformed => "malformed response",
             }
             .to_string(),
         };
-        let took = started.elapsed().as_millis();
-        crate::term::prompt::say(&format!(
-            "{name} {} -> {end} in {took} ms",
-            sanitize(&request.url)
+        trace(&format!(
+            "{} {} -> {end} in {} ms",
+            request.method.name(),
+            sanitize(&request.url),
+            started.elapsed().as_millis()
         ));
     }
 
-    fn exchange(&mut self, request: &Request) -> std::result::Result<Response, TransportError> {
-        let time = self.time_for(request)?;
-        let (mut response, body, proxy) = self.begin(request, Limit::Whole(time), JSON)?;
-        let read = body.into_with_config().limit(LONGEST_ANSWER).read_to_vec();
-        response.body =
-            read.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
-        if !(200..300).contains(&response.status) {
-            request.hide_secrets(&mut response.body);
-        }
-        Ok(response)
+    fn exchange(&mut self, request: &Request) -> Outcome<Response> {
+        self.begin(request, JSON, false)?.read_body(request)
     }
 
-    /// What a request may take now.
-    fn time_for(&mut self, request: &Request) -> std::result::Result<Duration, TransportError> {
-        let time = REQUEST.min(self.time_left());
+    /// Sends a request once and reads the head of its response.
+    fn begin(&mut self, request: &Request, accept: &str, endless: bool) -> Outcome<Exchange> {
+        let time = REQUEST_TIMEOUT.min(self.time_left());
         if time.is_zero() {
-            return Err(fail(
-                TransportErrorKind::TimedOut,
-                format!("{} did not answer within a minute", origin(&request.url)),
-                "try again later",
+            return Err(Hop::new(&request.url, None).timed_out(Detail::CommandTimeout));
+        }
+        let (agent, proxy) = self
+            .agent(request)
+            .map_err(|error| Hop::new(&request.url, None).setup(Detail::Settings(error)))?;
+        let hop = Hop::new(&request.url, proxy.as_ref());
+        let unsendable = |_| hop.clone().setup(Detail::Unsendable);
+        let (builder, body) = build(request, accept);
+        if request.bearer.is_some() && is_cleartext(&request.url) && !self.warned_of_cleartext {
+            self.warned_of_cleartext = true;
+            (self.reporter.warn)(&format!(
+                "credentials go to {} unencrypted; use https if the server has it",
+                origin(&request.url)
             ));
         }
-        Ok(time)
-    }
-
-    /// Sends a request for server-sent events and hands the answer's body over as it comes, without a limit in size;
-    /// `endless`: nor in time. Where the status is not a success, the body is read as by [`Http::send`].
-    ///
-    /// # Errors
-    /// There is no answer.
-    pub fn stream(
-        &mut self,
-        request: &Request,
-        endless: bool,
-    ) -> std::result::Result<(Response, impl BufRead + use<>), TransportError> {
-        let open = |http: &mut Http, request: &Request| {
-            let time = http.time_for(request)?;
-            let limit = match endless {
-                true => Limit::Head(time),
-                false => Limit::Whole(time),
-            };
-            let (mut response, body, proxy) = http.begin(request, limit, EVENTS)?;
-            let mut reader = BufReader::new(body.into_reader());
-            if !(200..300).contains(&response.status) {
-                let read = (&mut reader)
-                    .take(LONGEST_ANSWER)
-                    .read_to_end(&mut response.body);
-                read.map_err(|e| explain(&e.into(), &request.url, proxy.as_ref(), time))?;
-                request.hide_secrets(&mut response.body);
+        let watchdog = Watchdog::start(&agent, time);
+        let result = match body {
+            Some(body) => {
+                let request = builder.body(body).map_err(unsendable)?;
+                agent.run(limited(&agent, request, time, endless))
             }
-            Ok((response, reader))
+            None => {
+                let request = builder.body(()).map_err(unsendable)?;
+                agent.run(limited(&agent, request, time, endless))
+            }
         };
-        self.with_retries(request, open, |(response, _)| response)
+        let received = match result {
+            _ if watchdog.fired() => return Err(hop.timed_out(Detail::Timeout(time))),
+            Err(error) => return Err(hop.classify(&error, time)),
+            Ok(received) => received,
+        };
+        Ok(Exchange {
+            response: head(request, &received),
+            body: received.into_body(),
+            hop,
+            time,
+            watchdog,
+        })
     }
 
-    /// Sends a request once; the body is yet to be read.
-    fn begin(
-        &mut self,
-        request: &Request,
-        limit: Limit,
-        accept: &str,
-    ) -> std::result::Result<(Response, ureq::Body, Option<Proxy>), TransportError> {
-        let (proxy, agent) = self.agent(&request.url).map_err(|error| TransportError {
-            cause: TransportErrorKind::Setup,
-            lasts: true,
-            error,
-        })?;
-        let mut builder = wire::Request::builder()
-            .uri(&request.url)
-            .method(match request.method {
-                Method::Get => wire::Method::GET,
-                Method::Post => wire::Method::POST,
-                Method::Patch => wire::Method::PATCH,
-                Method::Delete => wire::Method::DELETE,
-            })
-            .header("Accept", accept);
-        if let Some(bearer) = request.bearer {
-            builder = builder.header("Authorization", format!("Bearer {}", bearer.expose()));
-        }
-        let (kind, body) = match &request.body {
-            Body::Empty => (None, String::new()),
-            Body::Json(text) => (Some("application/json"), text.clone()),
-            Body::Form(fields) => (Some("application/x-www-form-urlencoded"), form(fields)),
-        };
-        if let Some(kind) = kind {
-            builder = builder.header("Content-Type", kind);
-        }
-        let unsendable = |_| {
-            fail(
-                TransportErrorKind::Setup,
-                format!(
-                    "a request to {} can't be put together",
-                    origin(&request.url)
-                ),
-                "the API key or the address holds characters that HTTP does not carry",
-            )
-        };
-        if request.bearer.is_some() && is_cleartext(&request.url) {
-            self.warning.call_once(|| {
-                crate::term::prompt::warn(&format!(
-                    "credentials go to {} unencrypted; use https if the server has it",
-                    origin(&request.url)
-                ));
-            });
-        }
-        let (Limit::Whole(time) | Limit::Head(time)) = limit;
-        let answer = if body.is_empty() && !matches!(request.method, Method::Post | Method::Patch) {
-            agent.run(limit.on(&agent, builder.body(()).map_err(unsendable)?))
-        } else {
-            agent.run(limit.on(&agent, builder.body(body).map_err(unsendable)?))
-        };
-        let answer = answer.map_err(|error| explain(&error, &request.url, proxy.as_ref(), time))?;
-        let header = |name: &str| {
-            let mut value = answer.headers().get(name)?.as_bytes().to_vec();
-            request.hide_secrets(&mut value);
-            let value = sanitize(std::str::from_utf8(&value).ok()?);
-            Some(value.chars().take(500).collect::<String>())
-        };
-        let kind = header("content-type").unwrap_or_default();
-        let is_event_stream = kind.trim().to_ascii_lowercase().starts_with(EVENTS)
-            && header("content-encoding").is_none_or(|coding| coding == "identity");
-        let response = Response {
-            status: answer.status().as_u16(),
-            body: Vec::new(),
-            location: header("location"),
-            request_id: header("x-request-id").or_else(|| header("x-correlation-id")),
-            url: request.url.clone(),
-            is_event_stream,
-            retry_after: header("retry-after")
-                .and_then(|text| text.trim().parse().ok())
-                .map(Duration::from_secs),
-        };
-        Ok((response, answer.into_body(), proxy))
-    }
-
-    fn agent(&mut self, url: &str) -> Result<(Option<Proxy>, ureq::Agent)> {
+    /// The agent for a request, and the proxy that it uses.
+    fn agent(&mut self, request: &Request) -> Result<(ureq::Agent, Option<Proxy>)> {
         if self.settings.is_none() {
             self.settings = Some(Settings::read(self.vars)?);
         }
         let proxy = match &self.settings {
-            Some(settings) => settings.choose(url)?,
+            Some(settings) => settings.choose(&request.url)?,
             None => None,
         };
-        let secure = url.starts_with("https://")
-            || proxy
-                .as_ref()
-                .is_some_and(|p| p.url.starts_with("https://"));
-        let way = Way { proxy, secure };
-        if let Some((_, agent)) = self.agents.iter().find(|(known, _)| *known == way) {
-            return Ok((way.proxy, agent.clone()));
+        let secure = is_https(&request.url) || proxy.as_ref().is_some_and(Proxy::is_https);
+        let ca_file = match secure {
+            true => self.ca_file(request.policy.control_plane()),
+            false => None,
+        };
+        let route = Route {
+            proxy,
+            secure,
+            ca_file,
+        };
+        if let Some((_, agent)) = self.agents.iter().find(|(known, _)| *known == route) {
+            return Ok((agent.clone(), route.proxy));
         }
-        let roots = match secure {
-            true => tls::roots(
-                self.vars,
-                self.native_tls || self.vars.bool(vars::NATIVE_TLS)?,
-            )?,
-            false => RootCerts::new_with_certs(&[]),
+        let tls = match secure {
+            true => {
+                let native = self.native_tls || self.vars.bool(vars::NATIVE_TLS)?;
+                Some(tls::client_config(
+                    self.vars,
+                    native,
+                    route.ca_file.as_deref(),
+                )?)
+            }
+            false => None,
         };
-        let ureq_proxy = match &way.proxy {
-            Some(proxy) => Some(ureq::Proxy::new(&proxy.url).map_err(|_| {
-                Error::no_answer(format!("the proxy in {} can't be understood", proxy.source)).hint(
-                    format!("set {} to http://HOST:PORT, or unset it", proxy.source),
-                )
-            })?),
-            None => None,
-        };
-        let agent = ureq::Agent::config_builder()
+        let ureq_proxy = route.proxy.as_ref().map(Proxy::to_ureq).transpose()?;
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_resolve(Some(CONNECT))
-            .timeout_connect(Some(CONNECT))
+            .timeout_resolve(Some(CONNECT_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("llamactl/", env!("CARGO_PKG_VERSION")))
             .proxy(ureq_proxy)
-            .tls_config(
-                ureq::tls::TlsConfig::builder()
-                    .unversioned_rustls_crypto_provider(Arc::new(tls::cryptography()))
-                    .root_certs(roots)
-                    .build(),
-            )
-            .build()
-            .new_agent();
-        self.agents.push((way.clone(), agent.clone()));
-        Ok((way.proxy, agent))
+            .build();
+        let agent = connect::agent(config, tls);
+        self.agents.push((route.clone(), agent.clone()));
+        Ok((agent, route.proxy))
     }
-}
 
-/// Puts stars in the place of a secret.
-fn hide(secret: &[u8], text: &mut Vec<u8>) {
-    if secret.len() < SHORTEST_SECRET {
-        return;
-    }
-    let mut kept = Vec::with_capacity(text.len());
-    let mut rest = text.as_slice();
-    while let Some(at) = rest.windows(secret.len()).position(|part| part == secret) {
-        kept.extend_from_slice(&rest[..at]);
-        kept.extend_from_slice(b"****");
-        rest = &rest[at + secret.len()..];
-    }
-    kept.extend_from_slice(rest);
-    *text = kept;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_hidden() {
-        for (text, shown) in [
-            ("", ""),
-            ("12345678", "****"),
-            ("a 12345678123456781234567", "a ********1234567"),
-            ("1234567", "1234567"),
-        ] {
-            let mut text = text.as_bytes().to_vec();
-            hide(b"12345678", &mut text);
-            hide(b"a", &mut text);
-            assert_eq!(String::from_utf8(text).unwrap(), shown);
+    fn ca_file(&self, control_plane: &ApiUrl) -> Option<PathBuf> {
+        match self.ca_files.iter().find(|(url, _)| url == control_plane) {
+            Some((_, ca_file)) => ca_file.clone(),
+            None => (self.ca_file_of)(self.vars, control_plane),
         }
+    }
+}
+
+/// The request with its URL normalized, if its policy allows that URL.
+fn checked<'a>(request: &Request<'a>) -> Outcome<Request<'a>> {
+    let url = request
+        .policy
+        .check(&request.url)
+        .map_err(|reason| Hop::new(&request.url, None).setup(Detail::ForbiddenUrl(reason)))?;
+    Ok(Request {
+        url,
+        ..request.clone()
+    })
+}
+
+/// How long to wait before the next attempt; `None` if there must not be one.
+fn retry_wait(
+    method: Method,
+    outcome: std::result::Result<&Response, &TransportError>,
+    pause: Duration,
+) -> Option<Duration> {
+    let is_idempotent = matches!(method, Method::Get | Method::Delete);
+    match outcome {
+        Err(error) if !error.retryable => None,
+        Err(error) => match error.kind {
+            TransportErrorKind::NoConnection => (method != Method::Patch).then_some(pause),
+            TransportErrorKind::ConnectionLost => is_idempotent.then_some(pause),
+            _ => None,
+        },
+        Ok(response) if is_idempotent && matches!(response.status, 429 | 502..=504) => {
+            let after = response.retry_after.as_ref();
+            let is_too_long = after.is_some_and(RetryAfter::is_too_long);
+            (!is_too_long).then_some(after.map_or(pause, |after| after.wait))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// The URL that a response redirects to, if the request may follow.
+fn redirect_target(request: &Request, response: &Response) -> Outcome<Option<String>> {
+    let follows = request.method == Method::Get && request.bearer.is_none();
+    let is_redirect = matches!(response.status, 301 | 302 | 303 | 307 | 308);
+    let Some(location) = response
+        .location
+        .as_deref()
+        .filter(|_| follows && is_redirect)
+    else {
+        return Ok(None);
+    };
+    let target = join(&request.url, location).ok_or(UrlError::Invalid);
+    let allowed = target.and_then(|target| {
+        if is_https(&request.url) && !is_https(&target) {
+            return Err(UrlError::NotHttps);
+        }
+        request.policy.check(&target)
+    });
+    allowed.map(Some).map_err(|reason| {
+        // A query may hold a secret.
+        let end = location.find(['?', '#']).unwrap_or(location.len());
+        let target = location[..end].to_string();
+        Hop::new(&request.url, None).malformed(Detail::ForbiddenRedirect { target, reason })
+    })
+}
+
+/// The head and the body of what is sent.
+fn build(request: &Request, accept: &str) -> (http::request::Builder, Option<String>) {
+    let mut builder = http::Request::builder()
+        .method(request.method.name())
+        .uri(&request.url)
+        .header("Accept", accept);
+    if let Some(bearer) = request.bearer {
+        builder = builder.header("Authorization", format!("Bearer {}", bearer.expose()));
+    }
+    let (content_type, body) = match &request.body {
+        Body::Empty => {
+            // POST and PATCH have a body, even if it is empty.
+            let has_body = matches!(request.method, Method::Post | Method::Patch);
+            return (builder, has_body.then(String::new));
+        }
+        Body::Json(text) => (JSON, text.clone()),
+        Body::Form(fields) => ("application/x-www-form-urlencoded", form(fields)),
+    };
+    (builder.header("Content-Type", content_type), Some(body))
+}
+
+fn limited<S: ureq::AsSendBody>(
+    agent: &ureq::Agent,
+    request: http::Request<S>,
+    time: Duration,
+    endless: bool,
+) -> http::Request<S> {
+    let config = agent.configure_request(request);
+    match endless {
+        true => config.timeout_recv_response(Some(time)).build(),
+        false => config.timeout_global(Some(time)).build(),
+    }
+}
+
+/// The response without its body.
+fn head(request: &Request, received: &http::Response<ureq::Body>) -> Response {
+    let header = |name: &str| request.masked_header(received.headers().get(name)?.as_bytes());
+    let content_type = header("content-type").unwrap_or_default();
+    let is_identity = header("content-encoding").is_none_or(|coding| coding == "identity");
+    Response {
+        status: received.status().as_u16(),
+        body: Vec::new(),
+        location: header("location"),
+        request_id: header("x-request-id").or_else(|| header("x-correlation-id")),
+        url: request.url.clone(),
+        is_event_stream: is_identity
+            && content_type
+                .trim()
+                .to_ascii_lowercase()
+                .starts_with(EVENT_STREAM),
+        retry_after: header("retry-after")
+            .and_then(|text| RetryAfter::parse(&text, SystemTime::now())),
+    }
+}
+
+/// A response whose body is still to be read.
+struct Exchange {
+    response: Response,
+    body: ureq::Body,
+    hop: Hop,
+    time: Duration,
+    watchdog: Watchdog,
+}
+
+impl Exchange {
+    fn read_body(self, request: &Request) -> Outcome<Response> {
+        let mut response = self.response;
+        let read = self
+            .body
+            .into_with_config()
+            .limit(MAX_RESPONSE)
+            .read_to_vec();
+        // A connection that was shut down can look like the end of the body.
+        if self.watchdog.fired() {
+            return Err(self.hop.timed_out(Detail::Timeout(self.time)));
+        }
+        response.body = read.map_err(|error| self.hop.classify(&error, self.time))?;
+        if !(200..300).contains(&response.status) {
+            request.mask_error(&mut response);
+        }
+        Ok(response)
+    }
+
+    fn into_stream(self, endless: bool) -> (Response, BufReader<Stream>) {
+        let stream = Stream {
+            body: Some(self.body.into_reader()),
+            watchdog: (!endless).then_some(self.watchdog),
+        };
+        (self.response, BufReader::new(stream))
+    }
+}
+
+/// The body of a response as it arrives.
+struct Stream {
+    body: Option<ureq::BodyReader<'static>>,
+    watchdog: Option<Watchdog>,
+}
+
+impl Stream {
+    fn empty() -> Stream {
+        Stream {
+            body: None,
+            watchdog: None,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(body) = &mut self.body else {
+            return Ok(0);
+        };
+        let result = body.read(buffer);
+        match &self.watchdog {
+            Some(watchdog) if watchdog.fired() => Err(io::ErrorKind::TimedOut.into()),
+            _ => result.map_err(while_reading),
+        }
+    }
+}
+
+/// Shuts an agent down when the time for an exchange is up, unless it is dropped before. ureq applies its own limits to
+/// each read while a proxy responds to CONNECT, so that a byte now and then would hold a command for ever.
+struct Watchdog {
+    fired: Arc<AtomicBool>,
+    /// Wakes the thread when it is dropped.
+    _cancel: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    fn start(agent: &ureq::Agent, time: Duration) -> Watchdog {
+        let (cancel, cancelled) = mpsc::channel();
+        let fired = Arc::new(AtomicBool::new(false));
+        let (agent, flag) = (agent.clone(), fired.clone());
+        thread::spawn(move || {
+            if cancelled.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+                flag.store(true, Ordering::SeqCst);
+                agent.shutdown();
+            }
+        });
+        Watchdog {
+            fired,
+            _cancel: cancel,
+        }
+    }
+
+    fn fired(&self) -> bool {
+        self.fired.load(Ordering::SeqCst)
     }
 }

@@ -1,140 +1,154 @@
-//! Which proxy a request goes through, from the usual variables.
+//! Which proxy a request goes through, from the usual environment variables.
 //!
-//! ureq's own reading knows one proxy for all schemes, and goes direct where it can't parse one; a proxy that is set and
-//! can't be used must be an error.
+//! ureq's own reading knows one proxy for all schemes and connects directly if it cannot parse it; here a proxy that is
+//! set and cannot be used is an error.
 
 use std::net::IpAddr;
 
 use crate::error::{Error, Result};
-use crate::url::{host_of, is_loopback};
+use crate::secret::Secret;
+use crate::url::{ApiUrl, host_of, is_https, is_loopback, port_of};
 use crate::vars::Vars;
 
-/// A proxy, and where its setting came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// With its user and password.
-    pub url: String,
+    /// With user and password.
+    pub url: Secret,
     /// Without them.
     pub shown: String,
-    /// The variable.
+    /// The environment variable it came from.
     pub source: &'static str,
 }
 
 /// The proxy settings of the environment, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// For https addresses, with the variable's name.
-    pub https: Option<(&'static str, String)>,
-    /// For http addresses.
-    pub http: Option<(&'static str, String)>,
-    /// What needs no proxy.
-    pub exempt: String,
+    /// The proxy for https URLs, with the name of its environment variable.
+    pub https: Option<(&'static str, Secret)>,
+    /// The proxy for http URLs.
+    pub http: Option<(&'static str, Secret)>,
+    /// Hosts that are connected to directly.
+    pub no_proxy: String,
 }
 
 impl Settings {
-    /// Reads the variables; the lower-case name counts before the upper-case one, a scheme's own before `ALL_PROXY`.
-    ///
-    /// # Errors
-    /// Usage, where one is not UTF-8.
+    /// Reads the variables: the lower-case name before the upper-case one, a scheme's own before `ALL_PROXY`.
     pub fn read(vars: Vars) -> Result<Settings> {
-        let first = |names: [&'static str; 4]| -> Result<Option<(&'static str, String)>> {
+        let first = |names: [&'static str; 4]| -> Result<Option<(&'static str, Secret)>> {
             for name in names {
                 if let Some(value) = vars.text(name)? {
-                    return Ok(Some((name, value)));
+                    return Ok(Some((name, Secret::new(value))));
                 }
             }
             Ok(None)
         };
-        let exempt = match vars.text("no_proxy")? {
+        let no_proxy = match vars.text("no_proxy")? {
             Some(list) => Some(list),
             None => vars.text("NO_PROXY")?,
         };
         Ok(Settings {
             https: first(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
             http: first(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])?,
-            exempt: exempt.unwrap_or_default(),
+            no_proxy: no_proxy.unwrap_or_default(),
         })
     }
 
-    /// The proxy for an address; none: connect directly.
-    ///
-    /// # Errors
-    /// `NoAnswer`, where the proxy that counts can't be understood.
+    /// The proxy for a URL; `None`: connect directly, as always to loopback.
     pub fn choose(&self, url: &str) -> Result<Option<Proxy>> {
-        let host = host_of(url);
-        let (setting, default_port) = match url.starts_with("https://") {
-            true => (&self.https, 443),
-            false => (&self.http, 80),
+        let setting = if is_https(url) {
+            &self.https
+        } else {
+            &self.http
         };
         let Some((source, value)) = setting else {
             return Ok(None);
         };
-        if is_loopback(host) || is_exempt(&self.exempt, host, port_of(url).unwrap_or(default_port))
-        {
+        let host = host_of(url);
+        let port = port_of(url).unwrap_or_default();
+        if is_loopback(host) || is_exempt(&self.no_proxy, host, port) {
             return Ok(None);
         }
-        parse(source, value).map(Some)
+        Proxy::parse(source, value.expose()).map(Some)
     }
 }
 
-fn port_of(url: &str) -> Option<u16> {
-    let rest = url.split_once("://")?.1;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let port = match authority.rsplit_once(']') {
-        Some((_, behind)) => behind.strip_prefix(':')?,
-        None => authority.rsplit_once(':')?.1,
-    };
-    port.parse().ok()
+impl Proxy {
+    /// Reads `[scheme://][user[:password]@]host[:port][/]`; the default scheme is http.
+    pub(super) fn parse(source: &'static str, value: &str) -> Result<Proxy> {
+        let bad = |reason: &str| {
+            Error::no_answer(format!("the proxy in {source} {reason}")).hint(format!(
+                "set {source} to http://HOST:PORT or socks5h://HOST:PORT, or unset it, or list the server in NO_PROXY"
+            ))
+        };
+        let value = value.trim();
+        if !value.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(bad("contains characters that URLs do not have"));
+        }
+        let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            "socks5" | "socks5h" => 1080,
+            _ => {
+                return Err(bad(
+                    "has a scheme other than http, https, socks5 and socks5h",
+                ));
+            }
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (user, authority) = match rest.rsplit_once('@') {
+            Some((user, authority)) => (format!("{user}@"), authority),
+            None => (String::new(), rest),
+        };
+        if authority.contains('/') {
+            return Err(bad("has a path"));
+        }
+        // A proxy's host and port are valid if a control plane's are. The scheme keeps port 80 and 443 apart.
+        let http = ApiUrl::parse(&format!("http://{authority}")).map_err(bad)?;
+        let has_port = authority != host_with_brackets(authority);
+        let port = match (port_of(http.as_str()), has_port) {
+            (Some(port), true) => port,
+            _ => default_port,
+        };
+        let is_userinfo = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%@".contains(&b);
+        if !user.bytes().all(is_userinfo) || user.matches('@').count() > 1 {
+            return Err(bad("has a user or password that must be percent-encoded"));
+        }
+        let host = host_with_brackets(authority).to_ascii_lowercase();
+        Ok(Proxy {
+            url: Secret::new(format!("{scheme}://{user}{host}:{port}")),
+            shown: format!("{scheme}://{host}:{port}"),
+            source,
+        })
+    }
+
+    /// Whether the connection to the proxy itself uses TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.shown.starts_with("https://")
+    }
+
+    pub(super) fn is_socks(&self) -> bool {
+        self.shown.starts_with("socks5")
+    }
+
+    pub(super) fn to_ureq(&self) -> Result<ureq::Proxy> {
+        ureq::Proxy::new(self.url.expose()).map_err(|_| {
+            Error::no_answer(format!("the proxy in {} cannot be used", self.source)).hint(format!(
+                "set {0} to http://HOST:PORT, or unset it",
+                self.source
+            ))
+        })
+    }
 }
 
-/// `[scheme://][user[:password]@]host[:port][/]`, scheme http where it is missing.
-fn parse(source: &'static str, value: &str) -> Result<Proxy> {
-    let bad = |why: &str| {
-        Error::no_answer(format!("the proxy in {source} {why}")).hint(format!(
-            "set {source} to http://HOST:PORT, or unset it, or list the server in NO_PROXY"
-        ))
+/// The host of `host:port`, with the brackets of an IPv6 address.
+fn host_with_brackets(authority: &str) -> &str {
+    let end = match authority.find(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
     };
-    let value = value.trim();
-    if !value.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(bad("has characters in it that no address has"));
-    }
-    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
-    let scheme = scheme.to_ascii_lowercase();
-    if scheme != "http" && scheme != "https" {
-        return Err(bad("has a scheme other than http and https"));
-    }
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (user, place) = match rest.rsplit_once('@') {
-        Some((user, place)) => (Some(user), place),
-        None => (None, rest),
-    };
-    // What holds for a control plane's host and port holds for a proxy's.
-    let checked = crate::url::ApiUrl::parse(&format!("{scheme}://{place}")).map_err(bad)?;
-    if place.contains('/') {
-        return Err(bad("has a path"));
-    }
-    let userinfo_fits = |user: &str| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&b);
-        user.bytes().all(plain)
-    };
-    if !user.is_none_or(userinfo_fits) {
-        return Err(bad("has a user or password that must be percent-encoded"));
-    }
-    let user = user.map_or(String::new(), |user| format!("{user}@"));
-    let port = match port_of(&format!("{scheme}://{place}")) {
-        Some(port) => port,
-        None if scheme == "https" => 443,
-        None => 80,
-    };
-    let host = match checked.as_str().contains('[') {
-        true => format!("[{}]", host_of(checked.as_str())),
-        false => host_of(checked.as_str()).to_string(),
-    };
-    Ok(Proxy {
-        url: format!("{scheme}://{user}{host}:{port}"),
-        shown: format!("{scheme}://{host}:{port}"),
-        source,
-    })
+    &authority[..end]
 }
 
 /// Whether `NO_PROXY` names the host: `*`, a name (itself and what is below it), `host:port`, an address, a CIDR.
@@ -209,11 +223,11 @@ fn bare(address: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn settings(proxy: &str, exempt: &str) -> Settings {
+    fn settings(proxy: &str, no_proxy: &str) -> Settings {
         Settings {
-            https: Some(("HTTPS_PROXY", proxy.to_string())),
-            http: Some(("HTTP_PROXY", proxy.to_string())),
-            exempt: exempt.to_string(),
+            https: Some(("HTTPS_PROXY", Secret::new(proxy.to_string()))),
+            http: Some(("HTTP_PROXY", Secret::new(proxy.to_string()))),
+            no_proxy: no_proxy.to_string(),
         }
     }
 
@@ -237,11 +251,22 @@ mod tests {
                 "http://[::1]:3128",
                 "http://[::1]:3128",
             ),
+            (
+                "socks5h://u:p@Proxy",
+                "socks5h://u:p@proxy:1080",
+                "socks5h://proxy:1080",
+            ),
+            (
+                "SOCKS5://proxy:80",
+                "socks5://proxy:80",
+                "socks5://proxy:80",
+            ),
+            ("https://proxy:80", "https://proxy:80", "https://proxy:80"),
             ("http://u:a@b@proxy:1", "", ""),
         ] {
             match settings(given, "").choose("https://host/x") {
                 Ok(Some(proxy)) => {
-                    assert_eq!((proxy.url.as_str(), proxy.shown.as_str()), (url, shown));
+                    assert_eq!((proxy.url.expose(), proxy.shown.as_str()), (url, shown));
                 }
                 Ok(None) => panic!("{given}: direct"),
                 Err(e) => assert!(url.is_empty(), "{given}: {e}"),
@@ -252,7 +277,7 @@ mod tests {
     #[test]
     fn a_broken_proxy_is_an_error_without_its_password() {
         for given in [
-            "socks5://u:hunter2@proxy:1080",
+            "socks4://u:hunter2@proxy:1080",
             "http://u:hunter2@",
             "http://",
             "://",

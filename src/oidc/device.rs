@@ -61,7 +61,7 @@ pub fn authorize(
     client_id: &str,
 ) -> Result<DeviceAuthorization, ProviderError> {
     let form = [("client_id", client_id), ("scope", SCOPE)];
-    let response = post(http, endpoint, &form)?;
+    let response = post(http, endpoint, &provider.policy, &form)?;
     match DeviceAuthorization::parse(&response.body, &provider.policy) {
         Ok(authorization) if response.status == 200 => Ok(authorization),
         parsed => Err(provider.error("device authorization request", &response, parsed.err())),
@@ -136,12 +136,12 @@ impl PollResult {
         let response = match outcome {
             Ok(response) => response,
             Err(error) => {
-                return match error.cause {
+                return match error.kind {
                     TransportErrorKind::Setup => PollResult::Failed(error.clone().into()),
                     TransportErrorKind::TimedOut => PollResult::TimedOut,
                     TransportErrorKind::NoConnection
-                    | TransportErrorKind::Broken
-                    | TransportErrorKind::Garbled => PollResult::Transient,
+                    | TransportErrorKind::ConnectionLost
+                    | TransportErrorKind::Malformed => PollResult::Transient,
                 };
             }
         };
@@ -248,7 +248,7 @@ pub fn poll(
         ("device_code", authorization.device_code.expose()),
         ("client_id", client_id),
     ];
-    let outcome = post(http, &provider.token_endpoint, &form);
+    let outcome = post(http, &provider.token_endpoint, &provider.policy, &form);
     PollResult::from_outcome(provider, outcome.as_ref())
 }
 
@@ -557,20 +557,19 @@ mod tests {
                 PollResult::from_outcome(&provider(), Ok(&Response::of(status, body.as_bytes())));
             assert_eq!(name(&outcome), result, "{status} {body}");
         }
-        for (cause, result) in [
-            (TransportErrorKind::Setup, "x"),
+        for (kind, result) in [
+            (
+                TransportErrorKind::Setup,
+                "https://h did not respond in HTTP",
+            ),
             (TransportErrorKind::NoConnection, "transient"),
-            (TransportErrorKind::Broken, "transient"),
-            (TransportErrorKind::Garbled, "transient"),
+            (TransportErrorKind::ConnectionLost, "transient"),
+            (TransportErrorKind::Malformed, "transient"),
             (TransportErrorKind::TimedOut, "timed out"),
         ] {
-            let error = TransportError {
-                cause,
-                lasts: false,
-                error: Error::no_answer("x"),
-            };
+            let error = TransportError::of(kind);
             let outcome = PollResult::from_outcome(&provider(), Err(&error));
-            assert_eq!(name(&outcome), result, "{cause:?}");
+            assert_eq!(name(&outcome), result, "{kind:?}");
         }
     }
 

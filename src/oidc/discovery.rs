@@ -40,7 +40,7 @@ impl Provider {
         policy
             .check(discovery_url)
             .map_err(|problem| unusable(format!("this URL {problem}")))?;
-        let response = get(http, discovery_url)?;
+        let response = get(http, discovery_url, policy)?;
         if response.status != 200 {
             return Err(ProviderError::from_response(
                 origin(discovery_url),

@@ -115,7 +115,7 @@ impl From<TransportError> for ProviderError {
 impl From<ProviderError> for Error {
     fn from(error: ProviderError) -> Error {
         match error {
-            ProviderError::Transport(error) => error.error,
+            ProviderError::Transport(error) => error.into(),
             ProviderError::Rejected(context, error) => {
                 let ResponseContext {
                     provider,

@@ -107,7 +107,7 @@ impl From<IdTokenError> for Error {
 
 impl KeySet {
     pub fn fetch(http: &mut Http, provider: &Provider) -> Result<KeySet, ProviderError> {
-        let response = get(http, &provider.jwks_uri)?;
+        let response = get(http, &provider.jwks_uri, &provider.policy)?;
         let problem = match KeySet::parse(&response.body) {
             Some(_) if provider.policy.check(&response.url).is_err() => {
                 "it was redirected to a URL that must not be used"

@@ -7,6 +7,7 @@ use super::ProviderError;
 use super::discovery::Provider;
 use crate::http::{Body, Http, Method, Request, Response, TransportError};
 use crate::secret::Secret;
+use crate::url::UrlPolicy;
 use crate::validate;
 
 pub(super) const TOKEN_REQUEST: &str = "token request";
@@ -72,7 +73,7 @@ pub fn refresh(
         ("refresh_token", refresh_token.expose()),
         ("client_id", client_id),
     ];
-    let response = post(http, &provider.token_endpoint, &form)?;
+    let response = post(http, &provider.token_endpoint, &provider.policy, &form)?;
     let tokens = TokenSet::parse(&response.body);
     match tokens {
         Ok(tokens) if response.status == 200 => Ok(tokens),
@@ -95,7 +96,7 @@ pub fn revoke(
         ("token_type_hint", "refresh_token"),
         ("client_id", client_id),
     ];
-    let response = post(http, endpoint, &form)?;
+    let response = post(http, endpoint, &provider.policy, &form)?;
     match response.status {
         200..300 => Ok(true),
         _ => Err(provider.error("revocation request", &response, None)),
@@ -105,6 +106,7 @@ pub fn revoke(
 pub(super) fn post(
     http: &mut Http,
     url: &str,
+    policy: &UrlPolicy,
     form: &[(&str, &str)],
 ) -> Result<Response, TransportError> {
     http.send(&Request {
@@ -112,15 +114,21 @@ pub(super) fn post(
         url: url.to_string(),
         bearer: None,
         body: Body::Form(form),
+        policy,
     })
 }
 
-pub(super) fn get(http: &mut Http, url: &str) -> Result<Response, TransportError> {
+pub(super) fn get(
+    http: &mut Http,
+    url: &str,
+    policy: &UrlPolicy,
+) -> Result<Response, TransportError> {
     http.send(&Request {
         method: Method::Get,
         url: url.to_string(),
         bearer: None,
         body: Body::Empty,
+        policy,
     })
 }
 

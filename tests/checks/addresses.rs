@@ -1,8 +1,9 @@
-//! Any address, proxy setting, NO_PROXY list, word and `Location`, a line each: no panic, what is normal stays as it is,
-//! the HTTP library sees the host that we see, and no message repeats a password.
+//! Any URL, proxy setting, NO_PROXY list, word and `Location`, one per line: no panic, a normalized URL is stable, ureq
+//! sees the same host, and no message repeats a password.
 
 use llamactl::error::Kind;
 use llamactl::http::proxy::{Proxy, Settings};
+use llamactl::secret::Secret;
 use llamactl::url::{ApiUrl, host_of, is_loopback};
 use llamactl::url::{encode, form, join, origin};
 use llamactl::{shell_quote, validate};
@@ -10,13 +11,12 @@ use ureq::http::Uri;
 
 const PASSWORD: &str = "hunter2hunter2";
 
-/// See the head of this file.
 pub fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.lines();
     let mut next = || lines.next().unwrap_or_default();
-    let (address, proxy, exempt, text, location) = (next(), next(), next(), next(), next());
-    let url = ApiUrl::parse(address);
+    let (url, proxy, no_proxy, text, location) = (next(), next(), next(), next(), next());
+    let url = ApiUrl::parse(url);
     if let Ok(url) = &url {
         assert_eq!(ApiUrl::parse(url.as_str()).as_ref(), Ok(url));
         assert_same_host(url.as_str());
@@ -29,17 +29,17 @@ pub fn check(input: &[u8]) {
             format!("http://user:{PASSWORD}@{proxy}"),
             format!("{proxy}{PASSWORD}@proxy.example:3128"),
         ] {
-            through(&setting, exempt, &target);
+            through(&setting, no_proxy, &target);
         }
     }
-    exemptions(exempt, &target);
+    exemptions(no_proxy, &target);
     followed(&target, location);
     word(text);
 }
 
-/// Were there two opinions on the host, what is for one would go to another.
+/// If ureq saw another host, a request would go there.
 fn assert_same_host(url: &str) {
-    let uri: Uri = url.parse().expect("the HTTP library takes what we take");
+    let uri: Uri = url.parse().expect("ureq parses what ApiUrl accepts");
     let host = uri.host().expect("it has a host");
     assert_eq!(bare(host), host_of(url), "{url}");
     assert_eq!(
@@ -54,27 +54,30 @@ fn bare(host: &str) -> &str {
     inner.unwrap_or(host)
 }
 
-fn settings(proxy: &str, exempt: &str) -> Settings {
+fn settings(proxy: &str, no_proxy: &str) -> Settings {
+    let proxy = Secret::new(proxy.to_string());
     Settings {
-        https: Some(("HTTPS_PROXY", proxy.to_string())),
-        http: Some(("HTTP_PROXY", proxy.to_string())),
-        exempt: exempt.to_string(),
+        https: Some(("HTTPS_PROXY", proxy.clone())),
+        http: Some(("HTTP_PROXY", proxy)),
+        no_proxy: no_proxy.to_string(),
     }
 }
 
-fn through(proxy: &str, exempt: &str, target: &str) {
-    match settings(proxy, exempt).choose(target) {
+fn through(proxy: &str, no_proxy: &str, target: &str) {
+    match settings(proxy, no_proxy).choose(target) {
         Ok(Some(Proxy { url, shown, .. })) => {
             assert!(
                 !shown.contains("hunter2") && !shown.contains('@'),
                 "{shown}"
             );
-            assert_same_host(&shown);
-            let (scheme, rest) = url.split_once("://").expect("an address");
-            let place = rest.rsplit('@').next().unwrap_or_default();
-            assert_eq!(shown, format!("{scheme}://{place}"));
-            // Of some schemes and users it might panic rather than refuse.
-            let _ = ureq::Proxy::new(&url);
+            if shown.starts_with("http") {
+                assert_same_host(&shown);
+            }
+            let (scheme, rest) = url.expose().split_once("://").expect("a URL");
+            let authority = rest.rsplit('@').next().unwrap_or_default();
+            assert_eq!(shown, format!("{scheme}://{authority}"));
+            // ureq must not panic for any scheme or user.
+            let _ = ureq::Proxy::new(url.expose());
         }
         Ok(None) => {}
         Err(error) => {
@@ -85,7 +88,7 @@ fn through(proxy: &str, exempt: &str, target: &str) {
     }
 }
 
-/// What NO_PROXY means does not hang on the order or the case of its items; one that names the host itself counts.
+/// The order and the case of the items of NO_PROXY do not matter; an item that names the host itself counts.
 fn exemptions(list: &str, target: &str) {
     let direct = |list: &str| {
         let chosen = settings("http://proxy.example:3128", list).choose(target);
@@ -104,7 +107,7 @@ fn exemptions(list: &str, target: &str) {
         assert!(direct(""));
     } else {
         assert!(!direct("") && !direct(&format!("x{host}")), "{host}");
-        // The end of a name is another name, but for what stands behind a dot.
+        // The end of a name is another name, unless it follows a dot.
         let end = &host[1..];
         if host.parse::<std::net::IpAddr>().is_err() && !end.starts_with('.') {
             assert!(!direct(end), "{end} is not {host}");
@@ -112,7 +115,7 @@ fn exemptions(list: &str, target: &str) {
     }
 }
 
-/// A redirect's address is one of http or https; it leads to the host that it names, or stays where it is.
+/// A redirect's URL is http or https; it leads to the host that it names, or stays on the same origin.
 fn followed(base: &str, location: &str) {
     let Some(url) = join(base, location) else {
         return;
@@ -139,7 +142,7 @@ fn followed(base: &str, location: &str) {
     }
 }
 
-/// A name, an id or a key; and any text in the spelling of a shell or of an address.
+/// A name, an id or a key; and any text, quoted for a shell or encoded in a URL.
 fn word(text: &str) {
     let checked = [validate::id(text), validate::profile_name(text)];
     for word in checked.into_iter().flatten() {

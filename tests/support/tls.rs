@@ -1,4 +1,4 @@
-//! Certificates made to measure: an authority of the test's own, and what it signs, right or wrong.
+//! Certificates: an authority of the test's own, and server certificates that it signs, valid or with a flaw.
 
 use std::sync::Arc;
 
@@ -10,17 +10,22 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What is wrong with a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum IdTokenError {
+pub enum CertFlaw {
     None,
-    /// It ended years ago.
+    /// Its validity ended on 2021-01-01.
     Expired,
-    /// It is for another host.
+    /// Its validity begins on 2999-01-01.
+    NotYetValid,
+    /// It is for elsewhere.example and other.example.
     WrongName,
-    /// Nobody but itself signed it.
     SelfSigned,
+    /// Self-signed, and marked as a CA, as `openssl req -x509` does.
+    SelfSignedCa,
+    /// As [`CertFlaw::SelfSignedCa`], and expired.
+    ExpiredCa,
 }
 
-/// A certificate authority that no machine knows.
+/// A certificate authority that is in no store.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -39,32 +44,50 @@ impl Authority {
         self.0.pem()
     }
 
-    /// What a server at 127.0.0.1 (and localhost) uses.
-    pub fn server_config(&self, flaw: IdTokenError) -> Arc<ServerConfig> {
+    /// The configuration of a server at 127.0.0.1 and localhost.
+    pub fn server_config(&self, flaw: CertFlaw) -> Arc<ServerConfig> {
+        self.server(flaw).0
+    }
+
+    /// The same, with the server's own certificate in PEM.
+    pub fn server(&self, flaw: CertFlaw) -> (Arc<ServerConfig>, String) {
         let names = match flaw {
-            IdTokenError::WrongName => vec!["elsewhere.example".to_string()],
+            CertFlaw::WrongName => ["elsewhere.example", "other.example"]
+                .map(String::from)
+                .to_vec(),
             _ => vec!["127.0.0.1".to_string(), "localhost".to_string()],
         };
         self.config(names, flaw)
     }
 
-    /// What a server that is reached by this name uses, as behind a proxy.
+    /// The configuration of a server with this name.
     pub fn server_config_for(&self, name: &str) -> Arc<ServerConfig> {
-        self.config(vec![name.to_string()], IdTokenError::None)
+        self.config(vec![name.to_string()], CertFlaw::None).0
     }
 
-    fn config(&self, names: Vec<String>, flaw: IdTokenError) -> Arc<ServerConfig> {
+    fn config(&self, names: Vec<String>, flaw: CertFlaw) -> (Arc<ServerConfig>, String) {
         let mut params = CertificateParams::new(names).expect("names");
-        if flaw == IdTokenError::Expired {
-            params.not_before = date_time_ymd(2020, 1, 1);
-            params.not_after = date_time_ymd(2021, 1, 1);
+        match flaw {
+            CertFlaw::Expired | CertFlaw::ExpiredCa => {
+                params.not_before = date_time_ymd(2020, 1, 1);
+                params.not_after = date_time_ymd(2021, 1, 1);
+            }
+            CertFlaw::NotYetValid => params.not_before = date_time_ymd(2999, 1, 1),
+            _ => {}
+        }
+        if matches!(flaw, CertFlaw::SelfSignedCa | CertFlaw::ExpiredCa) {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
         let key = key();
         let certificate = match flaw {
-            IdTokenError::SelfSigned => params.self_signed(&key),
+            CertFlaw::SelfSigned | CertFlaw::SelfSignedCa | CertFlaw::ExpiredCa => {
+                params.self_signed(&key)
+            }
             _ => params.signed_by(&key, &self.0),
         };
-        let certificate: CertificateDer<'static> = certificate.expect("a certificate").into();
+        let certificate = certificate.expect("a certificate");
+        let pem = certificate.pem();
+        let certificate: CertificateDer<'static> = certificate.into();
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
         let config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -72,7 +95,7 @@ impl Authority {
                 .expect("protocol versions")
                 .with_no_client_auth()
                 .with_single_cert(vec![certificate], key);
-        Arc::new(config.expect("a server's configuration"))
+        (Arc::new(config.expect("a server's configuration")), pem)
     }
 }
 

@@ -107,7 +107,7 @@ impl Project {
 
     /// As [`Project::error`], for a request that may have taken effect although its response was lost.
     fn error_after_change(&self, name: &str, app: &App, error: ApiError) -> Error {
-        let is_unknown = error.why == ApiErrorKind::OutOfReach && app.http.answer_lost();
+        let is_unknown = error.why == ApiErrorKind::OutOfReach && app.http.response_lost();
         let error = self.error(name, error);
         match is_unknown {
             true => error.hint(format!(
