@@ -789,7 +789,7 @@ fn key_is_deleted_if_the_profile_cannot_be_stored() {
     let running = sandbox
         .cmd("auth login")
         .code(1)
-        .stderr_has("profiles.json can't be understood")
+        .stderr_has("profiles.json' is invalid")
         .spawn();
     running.wait_for_stderr("waiting for approval");
     sandbox.write(sandbox.home().join(PROFILES), "not JSON");

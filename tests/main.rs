@@ -20,6 +20,7 @@ mod leaks;
 mod login;
 mod logout;
 mod network;
+mod other_users;
 mod packaging;
 mod precedence;
 mod profiles;

@@ -83,14 +83,32 @@ impl Reserved {
     }
 
     /// Writes and syncs the new content, with the metadata of the old file.
-    pub fn write<'a>(mut self, bytes: &[u8], old: Option<&'a Regular>) -> io::Result<Staged<'a>> {
+    pub fn write<'a>(self, bytes: &[u8], old: Option<&'a Regular>) -> io::Result<Staged<'a>> {
+        self.stage(bytes, old, platform::copy_metadata)
+    }
+
+    /// As [`Reserved::write`], but only the owner is kept: the file stays 0600.
+    pub fn write_private<'a>(
+        self,
+        bytes: &[u8],
+        old: Option<&'a Regular>,
+    ) -> io::Result<Staged<'a>> {
+        self.stage(bytes, old, platform::copy_owner)
+    }
+
+    fn stage<'a>(
+        mut self,
+        bytes: &[u8],
+        old: Option<&'a Regular>,
+        copy_metadata: fn(&File, &Regular, &mut Written) -> io::Result<()>,
+    ) -> io::Result<Staged<'a>> {
         let file = self.temp.as_file_mut();
         file.rewind()?;
         file.write_all(bytes)?;
         file.set_len(bytes.len() as u64)?;
         let mut written = Written::default();
         match old {
-            Some(old) => platform::copy_metadata(file, old, &mut written)?,
+            Some(old) => copy_metadata(file, old, &mut written)?,
             None => written.owner = open::give_to_directory_owner(file, &self.path).err(),
         }
         file.sync_all()?;
@@ -316,13 +334,19 @@ mod platform {
         }
     }
 
-    /// Gives the new file the owner, access list, extended attributes and mode of the old one.
-    pub fn copy_metadata(new: &File, old: &Regular, written: &mut Written) -> io::Result<()> {
+    /// Gives the new file the owner of the old one.
+    pub fn copy_owner(new: &File, old: &Regular, written: &mut Written) -> io::Result<()> {
         let ours = new.metadata()?;
         let (uid, gid) = (old.meta.uid(), old.meta.gid());
         if (ours.uid(), ours.gid()) != (uid, gid) {
             written.owner = std::os::unix::fs::fchown(new, Some(uid), Some(gid)).err();
         }
+        Ok(())
+    }
+
+    /// Gives the new file the owner, access list, extended attributes and mode of the old one.
+    pub fn copy_metadata(new: &File, old: &Regular, written: &mut Written) -> io::Result<()> {
+        copy_owner(new, old, written)?;
         copy_attributes(new, &old.file);
         // Last: a change of owner clears bits, and the mode is the mask of an access list.
         let (mode, wanted) = (new.metadata()?.mode() & 0o7777, old.meta.mode() & 0o7777);
@@ -382,6 +406,10 @@ mod platform {
     }
 
     pub fn check_same(_: &Metadata, _: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub fn copy_owner(_: &File, _: &Regular, _: &mut Written) -> io::Result<()> {
         Ok(())
     }
 

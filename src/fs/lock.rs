@@ -1,48 +1,44 @@
-//! A lock between processes: a file beside what it guards, which is never removed.
+//! Locks between processes: `flock` on a file beside what it guards, which is never removed.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process waits for another one.
+/// How long [`take`] waits for another process.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
 
-/// Held until it is dropped, or until the process ends in whatever way.
+/// Released when it is dropped, or when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     file: Option<File>,
+    /// Why root could not give a new lock file to the owner of the directory.
+    pub owner: Option<io::Error>,
 }
 
 impl Lock {
-    /// False where the file system has no locks.
+    /// False if the file system does not support locks.
     pub fn is_held(&self) -> bool {
         self.file.is_some()
     }
 }
 
-/// Takes the lock on a file, which is made where it is missing.
-///
-/// # Errors
-/// [`io::ErrorKind::TimedOut`], where another process holds it for ten seconds; whatever keeps the file from being opened.
+/// Takes the lock on a file, which is created if it is missing.
 pub fn take(path: &Path) -> io::Result<Lock> {
     take_within(path, PATIENCE)
 }
 
-/// Takes the lock as [`take`] does, and waits for it until `limit`.
+/// As [`take`]; [`io::ErrorKind::TimedOut`] if another process holds the lock for longer than `limit`.
 pub fn take_within(path: &Path, limit: Duration) -> io::Result<Lock> {
     let end = Instant::now() + limit;
-    let mut pause = Duration::from_millis(1);
     loop {
         match platform::try_take(path)? {
-            platform::Attempt::Held(file) => return Ok(Lock { file: Some(file) }),
-            platform::Attempt::Unsupported => return Ok(Lock { file: None }),
-            platform::Attempt::Busy if Instant::now() >= end => {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            platform::Attempt::Busy => std::thread::sleep(pause),
+            Some(lock) => return Ok(lock),
+            None if Instant::now() >= end => return Err(io::ErrorKind::TimedOut.into()),
+            None => thread::sleep(POLL),
         }
-        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
@@ -56,59 +52,95 @@ mod platform {
     use rustix::fs::FlockOperation::NonBlockingLockExclusive;
     use rustix::io::Errno;
 
-    pub enum Attempt {
-        Held(File),
-        Busy,
-        Unsupported,
+    use super::Lock;
+    use crate::fs::open;
+
+    /// `None` if another process holds it.
+    pub fn try_take(path: &Path) -> io::Result<Option<Lock>> {
+        let (file, owner) = open_or_create(path)?;
+        let file = match rustix::fs::flock(&file, NonBlockingLockExclusive) {
+            Ok(()) => Some(file),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(None),
+            Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => None,
+            Err(errno) => return Err(errno.into()),
+        };
+        Ok(Some(Lock { file, owner }))
     }
 
-    pub fn try_take(path: &Path) -> io::Result<Attempt> {
+    /// Only a file that this process created may change its owner: what exists could be a hard link to another file.
+    fn open_or_create(path: &Path) -> io::Result<(File, Option<io::Error>)> {
         let mut options = OpenOptions::new();
-        let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
-        let file = options
-            .create(true)
-            .truncate(false)
+        options
             .write(true)
             .mode(0o600)
-            .custom_flags(flags)
-            .open(path)?;
-        match rustix::fs::flock(&file, NonBlockingLockExclusive) {
-            Ok(()) => Ok(Attempt::Held(file)),
-            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Attempt::Busy),
-            Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Attempt::Unsupported),
-            Err(errno) => Err(errno.into()),
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        match options.clone().create_new(true).open(path) {
+            Ok(file) => {
+                let owner = open::give_to_directory_owner(&file, path).err();
+                Ok((file, owner))
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok((options.open(path)?, None)),
+            // On a read-only file system, the file may exist all the same.
+            Err(e) => match options.open(path) {
+                Ok(file) => Ok((file, None)),
+                Err(_) => Err(e),
+            },
         }
     }
 }
 
 #[cfg(windows)]
 mod platform {
-    use std::fs::{File, OpenOptions};
+    use std::fs::OpenOptions;
     use std::io;
     use std::os::windows::fs::OpenOptionsExt as _;
     use std::path::Path;
 
-    /// Another process has it open, and shares it with nobody.
+    use super::Lock;
+
     const ERROR_SHARING_VIOLATION: i32 = 32;
 
-    pub enum Attempt {
-        Held(File),
-        Busy,
-        #[allow(dead_code)]
-        Unsupported,
-    }
-
-    pub fn try_take(path: &Path) -> io::Result<Attempt> {
-        match OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .share_mode(0)
-            .open(path)
-        {
-            Ok(file) => Ok(Attempt::Held(file)),
-            Err(e) if e.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => Ok(Attempt::Busy),
+    /// `None` if another process has the file open.
+    pub fn try_take(path: &Path) -> io::Result<Option<Lock>> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        match options.share_mode(0).open(path) {
+            Ok(file) => Ok(Some(Lock {
+                file: Some(file),
+                owner: None,
+            })),
+            Err(e) if e.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => Ok(None),
             Err(e) => Err(e),
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_lock_times_out_and_is_free_when_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
+        let lock = take(&path).unwrap();
+        assert!(lock.is_held());
+        let limit = Duration::from_millis(30);
+        let error = take_within(&path, limit).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(lock);
+        assert!(take_within(&path, limit).unwrap().is_held());
+    }
+
+    #[test]
+    fn lock_is_never_a_symlink_or_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
+        std::os::unix::fs::symlink(directory.path().join("target"), &path).unwrap();
+        assert!(take(&path).is_err());
+        assert!(!directory.path().join("target").exists());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(take(&path).is_err());
     }
 }

@@ -3,5 +3,5 @@
 mod file;
 mod schema;
 
-pub use file::{StoreFile, config_dir, describe};
+pub use file::{Contents, StoreFile, config_dir, describe};
 pub use schema::{Environment, Login, Profile, Store};

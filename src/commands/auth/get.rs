@@ -9,7 +9,6 @@ use crate::store::{Environment, Profile};
 use crate::term::output::{self, Doc, Format, yes_no};
 use crate::term::prompt;
 
-/// What the line says.
 struct Args {
     name: Option<String>,
     format: Format,
@@ -52,9 +51,9 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     }
     if shown.is_empty() {
         prompt::say(&format!("no profiles in {}", env.api_url));
-        prompt::say("make one with `llamactl auth login` or `llamactl auth token`");
-        if is_new && import::are_there(app.vars) {
-            prompt::say("or take over the Python tool's with `llamactl auth import`");
+        prompt::say("create one with `llamactl auth login` or `llamactl auth token`");
+        if is_new && import::exists(app.vars) {
+            prompt::say("or import the Python tool's with `llamactl auth import`");
         }
         return Ok(());
     }

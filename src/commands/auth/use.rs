@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::sanitize::sanitize;
 use crate::term::prompt;
 
-/// What the line says.
 struct Args {
     name: Option<String>,
 }
@@ -22,8 +21,8 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
-    // A name is looked for under the lock; only to pick one needs a look before.
-    let (name, picked_in) = match &args.name {
+    // A given name is looked up under the lock; choosing one needs the list first.
+    let (name, chosen_in) = match &args.name {
         Some(name) => (name.clone(), None),
         None => {
             let env = app.profiles()?.current();
@@ -32,7 +31,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         }
     };
     app.change_profiles(|store| {
-        let url = picked_in.unwrap_or_else(|| store.current_url());
+        let url = chosen_in.unwrap_or_else(|| store.current_url());
         let env = store.environment_mut(&url);
         if env.profile(&name).is_none() {
             return Err(select::no_such_profile(env, &name));
