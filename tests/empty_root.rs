@@ -53,7 +53,7 @@ fn static_binary_runs_in_an_empty_root() {
     inside(&sandbox, "--version").stdout_has(version).run();
     inside(&sandbox, "auth get")
         .stderr(
-            "no profiles in https://api.cloud.llamaindex.ai\nmake one with `llamactl auth login` or `llamactl auth token`\n",
+            "no profiles in https://api.cloud.llamaindex.ai\ncreate one with `llamactl auth login` or `llamactl auth token`\n",
         )
         .run();
     assert_eq!(sandbox.cwd_tree(), ["755 root/", "755 root/llamactl"]);

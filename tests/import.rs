@@ -1,5 +1,5 @@
-//! `auth import`: with stand-ins for `python3` and `sqlite3`, which print what the real ones print of the databases in
-//! fixtures/python, or what no sane program would. The real ones run in tests/e2e/test_import.py.
+//! `auth import`, with fake `python3` and `sqlite3` programs, which print what the real ones print for the databases in
+//! fixtures/python, or malformed output. The real ones run in tests/e2e/test_import.py.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::support::secrets::{KEY, OTHER_KEY};
 
 const PLACE: &str = "../home/.config/llamactl/profiles.db";
 const STORE: &str = ".config/llamactl/profiles.json";
-const HINT: &str = "hint: nothing was changed; name another file with --from, or make the profile anew with `llamactl auth token`\n";
+const HINT: &str = "hint: nothing was changed; pass another file with --from, or create the profile with `llamactl auth token`\n";
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A home in which the Python tool was at work, and a `python3` that reads what it left.
+/// A home with the Python tool's database, and a `python3` that prints its rows.
 fn at_home(version: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     for secret in [
@@ -62,7 +62,7 @@ fn golden(version: &str) -> serde_json::Value {
 }
 
 #[test]
-fn everything_comes_over_and_once_is_enough() {
+fn second_import_changes_nothing() {
     let sandbox = at_home("v2");
     sandbox
         .cmd("auth import")
@@ -81,7 +81,7 @@ fn everything_comes_over_and_once_is_enough() {
             added environment http://127.0.0.1:8000
             imported 4 profiles from [HOME]/.config/llamactl/profiles.db, skipped 0
             the current environment is https://llama.example.com/base
-            a browser login is now shared with the Python tool: a refresh or logout in one tool can end it in the other
+            the browser login is now shared with the Python tool: a refresh or logout in one of them may end it in the other
             ",
         )
         .run();
@@ -93,10 +93,10 @@ fn everything_comes_over_and_once_is_enough() {
         .stdout(
             "
             NAME             API_URL                          PROJECT_ID  AUTH   RESULT
-            llx-01****mnop   https://api.cloud.llamaindex.ai  prj-alpha   token  skipped: already here
-            zoe@example.com  https://llama.example.com/base   prj-beta    oidc   skipped: already here
-            ada@example.com  https://llama.example.com/base   prj-alpha   oidc   skipped: already here
-            default          http://127.0.0.1:8000            prj-open    none   skipped: already here
+            llx-01****mnop   https://api.cloud.llamaindex.ai  prj-alpha   token  skipped: already exists
+            zoe@example.com  https://llama.example.com/base   prj-beta    oidc   skipped: already exists
+            ada@example.com  https://llama.example.com/base   prj-alpha   oidc   skipped: already exists
+            default          http://127.0.0.1:8000            prj-open    none   skipped: already exists
             ",
         )
         .stderr("imported 0 profiles from [HOME]/.config/llamactl/profiles.db, skipped 4\n")
@@ -106,7 +106,7 @@ fn everything_comes_over_and_once_is_enough() {
 }
 
 #[test]
-fn the_first_version_had_no_logins() {
+fn schema_version_1_is_imported() {
     let sandbox = at_home("v1");
     sandbox
         .cmd("auth import -o yaml")
@@ -135,7 +135,7 @@ fn the_first_version_had_no_logins() {
 }
 
 #[test]
-fn a_dry_run_writes_nothing() {
+fn dry_run_writes_nothing() {
     let sandbox = at_home("v2");
     let before = sandbox.home_tree();
     sandbox
@@ -145,7 +145,7 @@ fn a_dry_run_writes_nothing() {
             "
             would add environment https://llama.example.com/base
             would add environment http://127.0.0.1:8000
-            would import 4 profiles from [HOME]/.config/llamactl/profiles.db, and skip 0; nothing was written
+            would import 4 profiles from [HOME]/.config/llamactl/profiles.db and skip 0; nothing was written
             ",
         )
         .run();
@@ -153,7 +153,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn of_a_newer_version_what_is_known_comes() {
+fn newer_schema_is_imported_with_a_warning() {
     let sandbox = at_home("v2");
     let rows = fs::read(fixture("v2.rows")).expect("rows");
     let rows = sandbox.write("rows", rows);
@@ -171,14 +171,14 @@ fn of_a_newer_version_what_is_known_comes() {
     );
     let run = sandbox.cmd("auth import -o json").any_stdout();
     run.stderr(
-        "warning: a newer Python tool wrote these profiles; what is new in them stays there\n",
+        "warning: a newer Python tool wrote the database; fields that are new in it were not imported\n",
     )
     .run();
     assert_eq!(sandbox.json_home(STORE), golden("v2"));
 }
 
 #[test]
-fn what_is_here_wins() {
+fn existing_profiles_are_kept() {
     let sandbox = at_home("v2");
     let ours = json!({
         "version": 1,
@@ -205,17 +205,17 @@ fn what_is_here_wins() {
     assert_eq!(
         reasons,
         [
-            json!("another profile of that name is here"),
+            json!("another profile has this name"),
             json!(null),
             json!(null),
-            json!("already here")
+            json!("already exists")
         ]
     );
     assert_eq!(
         report["environments"],
         json!([
             {"api_url": "https://llama.example.com/base", "imported": true, "reason": null},
-            {"api_url": "http://127.0.0.1:8000", "imported": false, "reason": "already here"},
+            {"api_url": "http://127.0.0.1:8000", "imported": false, "reason": "already exists"},
         ])
     );
     let store = sandbox.json_home(STORE);
@@ -233,7 +233,7 @@ fn what_is_here_wins() {
     assert_eq!(environments[2], golden("v2")["environments"][1]);
 }
 
-/// Rows of a database that somebody prepared.
+/// Rows of a hostile database.
 fn hostile_rows() -> Vec<u8> {
     let row = |name: &str, url: &str, project: &str, key: &str, login: &str| {
         let text_or_null = |text: &str| {
@@ -282,14 +282,14 @@ fn hostile_rows() -> Vec<u8> {
 }
 
 #[test]
-fn rows_that_cannot_be_taken_over_are_skipped_and_said() {
+fn invalid_rows_are_skipped_with_the_reason() {
     let sandbox = at_home("v2");
     sandbox.secret("hunter2secret");
     let rows = sandbox.write("rows", hostile_rows());
     python(&sandbox, &rows);
     let run = sandbox.cmd("auth import -o json").any_stdout();
     let report = run
-        .stderr("warning: 2 of its rows can't be understood and were skipped\n")
+        .stderr("warning: skipped 2 malformed rows of the database\n")
         .run()
         .json();
     let found: Vec<(&str, Option<&str>)> = report["profiles"]
@@ -299,53 +299,54 @@ fn rows_that_cannot_be_taken_over_are_skipped_and_said() {
         .map(|one| (one["name"].as_str().unwrap_or("?"), one["reason"].as_str()))
         .collect();
     let n = "n".repeat(256);
+    let renamed_from_n = format!("renamed from '{n}'");
     assert_eq!(
         found,
         [
             ("good", None),
-            ("", Some("its name is empty")),
-            ("-rf", Some("its name begins with '-'")),
-            (
-                "a\\u{1b}[2Jb",
-                Some("its name contains control or invisible characters")
-            ),
-            (&n, Some("its name is longer than 128 characters")),
+            ("imported", Some("renamed from ''")),
+            ("rf", Some("renamed from '-rf'")),
+            ("a[2Jb", Some("renamed from 'a\\u{1b}[2Jb'")),
+            (&n[..124], Some(renamed_from_n.as_str())),
             (
                 "url",
-                Some("its address must not have a user or a password in it")
+                Some("its URL must not contain a user name or password")
             ),
-            ("long url", Some("its address is too long")),
+            ("long url", Some("its URL is too long")),
             ("project", Some("its project id contains whitespace")),
             ("key", Some("its API key contains whitespace")),
-            ("json", Some("its login can't be understood")),
+            (
+                "json",
+                Some("its login is not valid JSON of the Python tool")
+            ),
             (
                 "provider",
-                Some("its login's provider address must begin with https:// or http://")
+                Some("its login's discovery URL must begin with https:// or http://")
             ),
             (
                 "token",
                 Some("its login's access token contains whitespace")
             ),
             ("login", None),
-            ("good", Some("another profile of that name is here")),
-            ("", Some("its address is empty")),
+            ("good", Some("another profile has this name")),
+            ("", Some("its URL is empty")),
         ]
     );
     assert_eq!(
         report["environments"],
         json!([
-            {"api_url": null, "imported": false, "reason": "its address must begin with https:// or http://"},
+            {"api_url": null, "imported": false, "reason": "its URL must begin with https:// or http://"},
             {"api_url": "http://h", "imported": true, "reason": null},
         ])
     );
     let env = &sandbox.json_home(STORE)["environments"][0];
     assert_eq!(env["min_llamactl_version"], "1\\u{1b}[31m");
-    assert_eq!(env["profiles"][1]["oidc"]["device_name"], "d\\u{1b}[31m");
-    assert_eq!(env["profiles"][1]["oidc"]["email"], json!(null));
+    assert_eq!(env["profiles"][5]["oidc"]["device_name"], "d\\u{1b}[31m");
+    assert_eq!(env["profiles"][5]["oidc"]["email"], json!(null));
 }
 
 #[test]
-fn the_reader_gets_a_private_copy_and_no_secret() {
+fn reader_gets_a_private_copy_and_no_secret() {
     let sandbox = at_home("v2");
     sandbox.write("../home/.config/llamactl/profiles.db-wal", "frames");
     sandbox.set_mode("../home/.config/llamactl/profiles.db-wal", 0o644);
@@ -430,7 +431,8 @@ fn the_reader_gets_a_private_copy_and_no_secret() {
         "{seen}"
     );
     assert!(
-        seen.contains(&format!("in {}/llamactl-import-", temp.display())),
+        seen.contains("\nin /\n")
+            && seen.contains(&format!("argument {}/llamactl-import-", temp.display())),
         "{seen}"
     );
     assert!(seen.contains("\nframes\n"), "{seen}");
@@ -455,25 +457,25 @@ fn refused(sandbox: &Sandbox, arguments: &str, error: &str) {
 }
 
 fn unreadable(why: &str) -> String {
-    format!("error: [HOME]/.config/llamactl/profiles.db can't be read: {why}\n{HINT}")
+    format!("error: cannot read '[HOME]/.config/llamactl/profiles.db': {why}\n{HINT}")
 }
 
 #[test]
-fn nothing_to_read_it_with() {
+fn without_python3_and_sqlite3_the_error_names_both() {
     let sandbox = at_home("v2");
     fs::remove_file(sandbox.home().join("../bin/python3")).expect("no python3");
     refused(
         &sandbox,
         "auth import",
         "
-        error: reading [HOME]/.config/llamactl/profiles.db takes python3 or sqlite3, and neither is on the PATH
-        hint: install one of them (on Debian: `apt install sqlite3`), or make the profile anew with `llamactl auth token`
+        error: cannot read '[HOME]/.config/llamactl/profiles.db': this needs python3 or sqlite3, and neither is on the PATH
+        hint: install one of them (on Debian: `apt install sqlite3`), or create the profile with `llamactl auth token`
         ",
     );
 }
 
 #[test]
-fn the_other_program_is_asked_where_one_fails() {
+fn sqlite3_is_used_if_python3_fails() {
     let sandbox = at_home("v2");
     fs::rename(
         sandbox.home().join("../bin/python3"),
@@ -489,34 +491,34 @@ fn the_other_program_is_asked_where_one_fails() {
 }
 
 #[test]
-fn both_say_what_is_wrong() {
+fn error_quotes_both_programs() {
     let sandbox = at_home("v2");
     sandbox.program("python3", "printf 'Traceback:\\n  x\\nsqlite3.DatabaseError: file is not\\033[31m a database\\n' >&2; exit 1");
     refused(
         &sandbox,
         "auth import",
-        &unreadable("python3 says: file is not\\u{1b}[31m a database"),
+        &unreadable("python3 failed: file is not\\u{1b}[31m a database"),
     );
     sandbox.program("sqlite3", "exit 3");
     refused(
         &sandbox,
         "auth import",
         &unreadable(
-            "python3 says: file is not\\u{1b}[31m a database; sqlite3 failed and said nothing",
+            "python3 failed: file is not\\u{1b}[31m a database; sqlite3 failed without a message",
         ),
     );
     sandbox.set_mode("../bin/python3", 0o644);
     refused(
         &sandbox,
         "auth import",
-        &unreadable("python3 can't be run; sqlite3 failed and said nothing"),
+        &unreadable("sqlite3 failed without a message"),
     );
 }
 
 #[test]
-fn damage_and_rubbish() {
+fn damaged_databases_and_malformed_output_are_errors() {
     let sandbox = at_home("v2");
-    let rubbish = "what python3 or sqlite3 says of it can't be understood";
+    let rubbish = "python3 or sqlite3 printed malformed output";
     for (script, why) in [
         ("exit 0", rubbish),
         ("echo rubbish", rubbish),
@@ -524,11 +526,11 @@ fn damage_and_rubbish() {
         ("/usr/bin/head -c 100000 /dev/urandom", rubbish),
         (
             "echo '\"row 1 missing from index\"'; echo '{}'",
-            "it is damaged",
+            "it is damaged, or was being written; try again",
         ),
         (
             "echo '\"ok\"'; echo '{\"version\":0,\"tables\":0,\"columns\":[]}'",
-            "it holds no profiles of the Python tool",
+            "it is not a database of the Python tool",
         ),
     ] {
         sandbox.program("python3", script);
@@ -537,7 +539,7 @@ fn damage_and_rubbish() {
 }
 
 #[test]
-fn an_endless_answer_is_cut_off() {
+fn output_of_the_reader_is_limited() {
     let sandbox = at_home("v2");
     sandbox.program("python3", "exec /usr/bin/yes rubbish");
     refused(
@@ -552,40 +554,118 @@ fn an_endless_answer_is_cut_off() {
 }
 
 #[test]
-fn a_reader_that_hangs_is_ended_with_what_it_started() {
-    hangs("/bin/sleep 600 & echo $! $$ >>PIDS\nwait");
+fn reader_that_hangs_is_killed() {
+    let sandbox = at_home("v2");
+    let pid = sandbox.write("pid", "");
+    let script = format!("echo $$ >{}; exec /bin/sleep 600", pid.display());
+    sandbox.program("python3", &script);
+    let error = unreadable("python3 did not end within 10 seconds");
+    refused(&sandbox, "auth import", &error);
+    assert_ends(&sandbox.read("pid"));
 }
 
 #[test]
-fn so_is_what_a_reader_leaves_behind() {
-    hangs("/bin/sleep 600 & echo $! >>PIDS\nexit 0");
+fn signals_leave_neither_the_copy_nor_the_reader() {
+    use rustix::process::Signal;
+    for (signal, leaves_copy) in [
+        (Signal::INT, false),
+        (Signal::TERM, false),
+        (Signal::HUP, false),
+        // Nobody can clean up after this one; the next import removes the copy.
+        (Signal::KILL, true),
+    ] {
+        let sandbox = at_home("v2");
+        let temp = sandbox.write("temp/x", "").parent().unwrap().to_path_buf();
+        let pid = sandbox.cwd().join("pid");
+        let script = format!(
+            "echo $$ >{0}.new; /bin/mv {0}.new {0}; exec /bin/sleep 600",
+            pid.display()
+        );
+        sandbox.program("python3", &script);
+        let running = sandbox
+            .cmd("auth import")
+            .env("TMPDIR", &temp)
+            .anything()
+            .spawn();
+        let end = Instant::now() + Duration::from_secs(20);
+        while !pid.exists() {
+            assert!(Instant::now() < end, "the reader was not started");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let process = i32::try_from(running.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(process.expect("a process"), signal).expect("a signal");
+        let exit = running.wait().exit;
+        assert_ne!(exit, crate::support::Exit::Code(0), "{signal:?}");
+        if cfg!(target_os = "linux") || signal != Signal::KILL {
+            assert_ends(&sandbox.read("pid"));
+        }
+        let copies = fs::read_dir(&temp).expect("the directory").count() - 1;
+        assert_eq!(copies, usize::from(leaves_copy), "{signal:?}");
+        assert!(!sandbox.home().join(STORE).exists());
+    }
 }
 
-fn hangs(script: &str) {
+/// Waits until a process is gone, or a zombie of another parent.
+fn assert_ends(pid: &str) {
+    let pid = pid.trim();
+    let end = Instant::now() + Duration::from_secs(5);
+    let is_alive = || {
+        let process = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        process.contains("(sleep)") && !process.contains(") Z ")
+    };
+    while is_alive() {
+        assert!(Instant::now() < end, "{pid} is still running");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A version manager reads its configuration from the parents of the working directory.
+#[test]
+fn working_directory_does_not_choose_the_program() {
     let sandbox = at_home("v2");
-    let pids = sandbox.write("pids", "");
-    let script = script.replace("PIDS", &pids.display().to_string());
-    sandbox.program("python3", &script);
-    let start = Instant::now();
-    let why = unreadable("python3 did not end in 10 seconds");
-    refused(&sandbox, "auth import", &why);
-    assert!(start.elapsed() < Duration::from_secs(20));
-    for pid in sandbox.read("pids").split_whitespace() {
-        // Whoever inherits it may take a moment to wait for it.
-        let end = Instant::now() + Duration::from_secs(5);
-        let is_alive = || {
-            let process = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            process.contains("sleep") && !process.contains(") Z ")
-        };
-        while is_alive() {
-            assert!(Instant::now() < end, "{pid} is still there");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    let shim = |name: &str| {
+        sandbox.program(
+            name,
+            "directory=$PWD\nwhile :; do [ -e \"$directory/.tool-versions\" ] && exit 66\n\
+             [ -n \"$directory\" ] || break; directory=${directory%/*}; done\nexit 3",
+        )
+    };
+    shim("python3");
+    shim("sqlite3");
+    let temp = sandbox.write("temp/x", "").parent().unwrap().to_path_buf();
+    for planted in [
+        ".tool-versions",
+        "temp/.tool-versions",
+        "../home/.tool-versions",
+    ] {
+        sandbox.write(planted, "python evil");
+    }
+    sandbox
+        .cmd("auth import")
+        .env("TMPDIR", &temp)
+        .code(1)
+        .stderr(&unreadable(
+            "python3 failed without a message; sqlite3 failed without a message",
+        ))
+        .run();
+    // Nor does a relative entry of PATH.
+    sandbox.write("bin/python3", "#!/bin/sh\ntouch executed\n");
+    sandbox.set_mode("bin/python3", 0o755);
+    for path in ["bin", ".:bin", "./bin:", ""] {
+        sandbox
+            .cmd("auth import")
+            .env("PATH", path)
+            .any_stderr()
+            .code(1)
+            .run();
+        assert!(!sandbox.exists("executed"), "{path}");
     }
 }
 
 #[test]
-fn from_somewhere_else() {
+fn from_takes_a_file_or_a_directory() {
     let sandbox = at_home("v2");
     sandbox.write("old/profiles.db", "x");
     sandbox.write("old/copy.db", "x");
@@ -606,14 +686,14 @@ fn from_somewhere_else() {
     for (path, why) in [
         (
             "nowhere",
-            "nowhere can't be read: No such file or directory",
+            "cannot read 'nowhere': No such file or directory",
         ),
         (
             "empty",
-            "empty/profiles.db can't be read: No such file or directory",
+            "cannot read 'empty/profiles.db': No such file or directory",
         ),
     ] {
-        let hint = "hint: name the Python tool's profiles.db, or the directory that holds it, with --from; or make the profile anew with `llamactl auth token`";
+        let hint = "hint: pass the Python tool's profiles.db, or its directory, with --from; or create the profile with `llamactl auth token`";
         refused(
             &sandbox,
             &format!("auth import --from {path}"),
@@ -623,35 +703,115 @@ fn from_somewhere_else() {
     refused(
         &sandbox,
         "auth import --from fifo",
-        &format!("error: [CWD]/fifo can't be read: it is not a regular file\n{HINT}"),
+        &format!("error: cannot read '[CWD]/fifo': it is not a regular file\n{HINT}"),
     );
     let sparse = fs::File::create(sandbox.cwd().join("huge.db")).expect("a file");
     sparse.set_len(1 << 40).expect("a size");
     refused(
         &sandbox,
         "auth import --from huge.db",
-        &format!("error: [CWD]/huge.db can't be read: it is too large to hold profiles\n{HINT}"),
+        &format!("error: cannot read '[CWD]/huge.db': it is too large to hold profiles\n{HINT}"),
     );
 }
 
 #[test]
-fn no_room_for_the_copy() {
+fn copy_is_made_in_the_configuration_directory_if_the_temporary_one_is_unsafe() {
     let sandbox = at_home("v2");
+    let open = sandbox.write("open/x", "").parent().unwrap().to_path_buf();
+    sandbox.set_mode("open", 0o777);
+    for temp in [Path::new("/nonexistent"), &open, &open.join("x")] {
+        let tables = fixture("v2.tables");
+        sandbox.program(
+            "python3",
+            &format!(
+                "echo \"$4\" >>{}; case \"$*\" in *pragma_table_info*) exec /bin/cat {};; esac\nexit 1",
+                sandbox.cwd().join("seen").display(),
+                tables.display()
+            ),
+        );
+        sandbox
+            .cmd("auth import")
+            .env("TMPDIR", temp)
+            .any_stderr()
+            .code(1)
+            .run();
+        let seen = sandbox.read("seen");
+        let directory = sandbox.home().join(".config/llamactl/llamactl-import-");
+        let directory = directory.display().to_string();
+        assert!(
+            seen.lines().all(|line| line.starts_with(&directory)),
+            "{seen}"
+        );
+    }
+    assert_eq!(fs::read_dir(&open).expect("the directory").count(), 1);
+    // No directory is safe.
+    sandbox.set_mode("../home/.config/llamactl", 0o777);
     sandbox
         .cmd("auth import")
-        .env("TMPDIR", "/nonexistent")
+        .env("TMPDIR", &open)
         .stderr(&unreadable(
-            "no copy of it can be made: No such file or directory",
+            "there is no temporary directory that only you can change; set TMPDIR to one",
         ))
         .code(1)
         .run();
 }
 
 #[test]
-fn auth_get_points_at_profiles_that_could_be_taken_over() {
+fn names_are_made_to_fit_and_a_second_import_finds_them() {
     let sandbox = at_home("v2");
-    let hint = "or take over the Python tool's with `llamactl auth import`\n";
-    let empty = "no profiles in https://api.cloud.llamaindex.ai\nmake one with `llamactl auth login` or `llamactl auth token`\n";
+    let row = |name: &str, key: &str| {
+        json!({"table": "profile", "name": name, "api_url": "http://h", "project_id": "p",
+            "api_key": key, "api_key_id": null, "device_oidc": null})
+        .to_string()
+    };
+    let rows = [
+        row("a b", KEY),
+        row("a-b", OTHER_KEY),
+        row(" a\tb", "llx-third"),
+        row("-", "llx-fourth"),
+        json!({"table": "setting", "key": "current_profile", "value": "a b"}).to_string(),
+        json!({"table": "setting", "key": "current_environment_api_url", "value": "http://h"})
+            .to_string(),
+    ];
+    let rows = sandbox.write("rows", rows.join("\n"));
+    python(&sandbox, &rows);
+    let import = |results: [&str; 4]| {
+        let report = sandbox
+            .cmd("auth import -o json")
+            .any_stdout()
+            .any_stderr()
+            .run()
+            .json();
+        let found: Vec<String> = report["profiles"]
+            .as_array()
+            .expect("profiles")
+            .iter()
+            .map(|one| format!("{} {}", one["name"].as_str().unwrap(), one["reason"]))
+            .collect();
+        assert_eq!(found, results);
+    };
+    import([
+        r#"a-b "renamed from 'a b'""#,
+        r#"a-b "another profile has this name""#,
+        r#"a-b-2 "renamed from ' a\\tb'""#,
+        r#"imported "renamed from '-'""#,
+    ]);
+    let before = sandbox.json_home(STORE);
+    assert_eq!(before["environments"][0]["current_profile"], "a-b");
+    import([
+        r#"a-b "already exists""#,
+        r#"a-b "another profile has this name""#,
+        r#"a-b-2 "already exists""#,
+        r#"imported "already exists""#,
+    ]);
+    assert_eq!(sandbox.json_home(STORE), before);
+}
+
+#[test]
+fn auth_get_mentions_profiles_to_import() {
+    let sandbox = at_home("v2");
+    let hint = "or import the Python tool's with `llamactl auth import`\n";
+    let empty = "no profiles in https://api.cloud.llamaindex.ai\ncreate one with `llamactl auth login` or `llamactl auth token`\n";
     sandbox
         .cmd("auth get")
         .stderr(&format!("{empty}{hint}"))
@@ -668,7 +828,7 @@ fn auth_get_points_at_profiles_that_could_be_taken_over() {
 }
 
 #[test]
-fn a_line_for_each_that_can_t_come() {
+fn skipped_rows_are_listed() {
     let sandbox = at_home("v2");
     let rows = [
         json!({"table": "environment", "api_url": "ftp://h", "requires_auth": "1", "min_llamactl_version": null}),
@@ -687,19 +847,14 @@ fn a_line_for_each_that_can_t_come() {
             "
             NAME  API_URL   PROJECT_ID  AUTH  RESULT
             one   http://h  p           none  imported
-            two   http://h  -           -     skipped: its login's provider address has blanks in it
+            two   http://h  -           -     skipped: its login's discovery URL contains whitespace
             ",
         )
         .stderr(
             "
-            warning: skipped an environment: its address must begin with https:// or http://
+            warning: skipped an environment: its URL must begin with https:// or http://
             imported 1 profile from [HOME]/.config/llamactl/profiles.db, skipped 1
             ",
         )
         .run();
-}
-
-#[test]
-fn a_reader_that_says_nothing_more_is_ended_too() {
-    hangs("/bin/sleep 600 >&- 2>&- & echo $! $$ >>PIDS\nexec >&- 2>&-\nwait");
 }

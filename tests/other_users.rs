@@ -50,7 +50,7 @@ impl Machine {
     fn directory(&self, path: &str, owner: u32, mode: u32) -> PathBuf {
         let path = self.path(path);
         fs::create_dir_all(&path).expect("a directory");
-        self.own(&path, owner, mode);
+        own(&path, owner, mode);
         path
     }
 
@@ -58,13 +58,8 @@ impl Machine {
         let all = [profile("a", "p", KEY), profile("b", "p", OTHER_KEY)];
         let text = store(&environment(URL, &all)).to_string();
         let path = self.sandbox.write(path, text);
-        self.own(&path, owner, mode);
+        own(&path, owner, mode);
         path
-    }
-
-    fn own(&self, path: &Path, owner: u32, mode: u32) {
-        chown(path, Some(owner), Some(owner)).expect("an owner");
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
     /// Runs the program as a user, with `CONFIG` as the configuration directory.
@@ -84,6 +79,11 @@ impl Machine {
     fn root(&self, config: &Path, line: &str) -> Run<'_> {
         self.sandbox.cmd(line).env("LLAMACTL_CONFIG_DIR", config)
     }
+}
+
+fn own(path: &Path, owner: u32, mode: u32) {
+    chown(path, Some(owner), Some(owner)).expect("an owner");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
 fn owner(path: &Path) -> (u32, u32) {
@@ -109,10 +109,8 @@ fn planted_store_is_refused() {
         machine
             .run(VICTIM, &shared, line)
             .code(1)
-            .stderr(&format!(
-                "error: cannot read '[CWD]/shared/profiles.json': the file belongs to another user, who does not own its directory\n\
-                 hint: check that file, or set LLAMACTL_CONFIG_DIR to another directory\n"
-            ))
+            .stderr("error: cannot read '[CWD]/shared/profiles.json': the file belongs to another user, who does not own its directory\n\
+                 hint: check that file, or set LLAMACTL_CONFIG_DIR to another directory\n")
             .run();
     }
     assert_eq!(fs::read(&planted).expect("the file"), before);
@@ -168,7 +166,7 @@ fn store_in_another_users_directory_is_used_with_a_warning() {
         .stderr(&warning)
         .run();
     // So is one of ours there, which that user can replace.
-    machine.own(&path, VICTIM, 0o600);
+    own(&path, VICTIM, 0o600);
     machine
         .run(VICTIM, &theirs, "config -o json")
         .any_stdout()
@@ -189,14 +187,14 @@ fn permissions_are_fixed_only_on_our_own_store() {
     get().run();
     assert_eq!(mode(&path), 0o644);
     // Not on one that nobody may write.
-    machine.own(&path, VICTIM, 0o444);
+    own(&path, VICTIM, 0o444);
     get().run();
     assert_eq!(mode(&path), 0o444);
     // Not on what is no store: reading it is an error.
     let invalid = machine
         .sandbox
         .write("ours/profiles.json", "root:x:0:0::/root:/bin/sh\n");
-    machine.own(&invalid, VICTIM, 0o644);
+    own(&invalid, VICTIM, 0o644);
     get().code(1).any_stderr().run();
     assert_eq!(mode(&path), 0o644);
     // Not through a symlink, whether the file or the directory is one.
@@ -248,7 +246,7 @@ fn lock_of_another_user_does_not_stop_readers() {
     let ours = machine.directory("ours", VICTIM, 0o755);
     machine.store("ours/profiles.json", VICTIM, 0o600);
     let lock = machine.sandbox.write("ours/profiles.json.lock", "");
-    machine.own(&lock, NEIGHBOUR, 0o600);
+    own(&lock, NEIGHBOUR, 0o600);
     machine
         .run(VICTIM, &ours, "auth get a -o json")
         .any_stdout()
@@ -307,7 +305,7 @@ fn existing_files_are_never_given_away() {
     };
     let theirs = machine.directory("theirs", NEIGHBOUR, 0o755);
     let precious = machine.sandbox.write("precious", "precious");
-    machine.own(&precious, 0, 0o600);
+    own(&precious, 0, 0o600);
     fs::hard_link(&precious, theirs.join("profiles.json.lock")).expect("a hard link");
     let token = format!("auth token --no-verify --project p --name a --api-key {KEY}");
     machine.root(&theirs, &token).any_stderr().run();
@@ -333,10 +331,10 @@ fn import_makes_no_copy_in_a_directory_of_another_user() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/python");
     let database = machine.path("ours/profiles.db");
     fs::copy(fixtures.join("v2.db"), &database).expect("a database");
-    machine.own(&database, VICTIM, 0o600);
+    own(&database, VICTIM, 0o600);
     let arguments = machine.path("arguments");
     fs::write(&arguments, "").expect("a file");
-    machine.own(&arguments, VICTIM, 0o600);
+    own(&arguments, VICTIM, 0o600);
     machine.sandbox.program(
         "python3",
         &format!("echo \"$4\" >>{}; exit 1", arguments.display()),
@@ -425,7 +423,7 @@ fn without_home_the_user_database_is_asked() {
 }
 
 /// Runs a shell script in a mount namespace of its own; `None` if that is not allowed.
-fn with_mounts<'a>(sandbox: &'a Sandbox, script: &str) -> Option<crate::support::Output> {
+fn with_mounts(sandbox: &Sandbox, script: &str) -> Option<crate::support::Output> {
     let is_possible = Command::new("unshare").args(["-m", "true"]).status();
     if !is_possible.is_ok_and(|status| status.success()) {
         say_skipped("tests with mounts need `unshare -m`");

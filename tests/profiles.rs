@@ -136,7 +136,7 @@ fn nothing_is_listed_as_nothing() {
         .stderr(
             "
             no profiles in https://api.cloud.llamaindex.ai
-            make one with `llamactl auth login` or `llamactl auth token`
+            create one with `llamactl auth login` or `llamactl auth token`
             ",
         )
         .run();

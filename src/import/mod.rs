@@ -1,8 +1,7 @@
-//! The profiles of the Python tool: where its `profiles.db` is, and what stands in it.
+//! Reads the Python tool's `profiles.db`, a SQLite database.
 //!
-//! Nothing of that tool's is changed, and its file is never opened by a database: `snapshot` makes a private copy, and
-//! `reader` has a program that knows the format (`python3`, `sqlite3`) print the rows of the copy. What comes out is as
-//! little to be trusted as any input: `rows` checks it.
+//! The database itself is only copied (`snapshot`). `reader` has `python3` or `sqlite3` print the rows of the copy as
+//! JSON, and `rows` validates them like any other input.
 
 mod reader;
 mod rows;
@@ -12,62 +11,69 @@ use std::path::{Path, PathBuf};
 
 pub use rows::{Database, EnvironmentRow, Layout, ProfileRow};
 
-use crate::error::{Error, Result, os_reason};
+use self::reader::ReaderError;
+use self::snapshot::Snapshot;
+use crate::error::{Error, Kind, Result, os_reason};
+use crate::sanitize::quoted;
 use crate::store::config_dir;
+use crate::term::signals;
 use crate::vars::Vars;
 
-/// The name of that tool's database.
 const FILE: &str = "profiles.db";
+const USE_TOKEN: &str = "or create the profile with `llamactl auth token`";
 
-/// Whether the Python tool has been at work here.
-pub fn are_there(vars: Vars) -> bool {
+/// Whether there is a database of the Python tool in its usual place.
+pub fn exists(vars: Vars) -> bool {
     config_dir(vars).is_ok_and(|(directory, _)| directory.join(FILE).is_file())
 }
 
-/// The database that `from` names (itself, or the directory that holds it) or, without it, the one in its usual place.
-///
-/// # Errors
-/// Failed, where there is none.
+/// The database that `from` names, itself or its directory; without it, the one in its usual place.
 pub fn locate(from: Option<&Path>, vars: Vars) -> Result<PathBuf> {
     let path = match from {
         Some(path) if path.is_dir() => path.join(FILE),
         Some(path) => path.to_path_buf(),
         None => config_dir(vars)?.0.join(FILE),
     };
-    // Where it is a link, what belongs to the database stands beside the real file.
+    // The journals are beside the real file, not beside a symlink to it.
     path.canonicalize().map_err(|e| {
-        Error::failed(format!("{} can't be read: {}", path.display(), os_reason(&e)))
-            .hint("name the Python tool's profiles.db, or the directory that holds it, with --from; or make the profile anew with `llamactl auth token`")
+        Error::failed(cannot_read(&path, &os_reason(&e))).hint(format!(
+            "pass the Python tool's profiles.db, or its directory, with --from; {USE_TOKEN}"
+        ))
     })
 }
 
-/// Everything in the database.
-///
-/// # Errors
-/// Failed, where it can't be read, is no database of that tool, or nothing is there to read it with.
-pub fn read(path: &Path) -> Result<Database> {
-    let copy = snapshot::take(path).map_err(|why| unreadable(path, &why))?;
-    let tables = ask(path, &copy, &[rows::CHECK, rows::COLUMNS])?;
-    let layout = rows::Layout::parse(&tables).map_err(|why| unreadable(path, &why))?;
-    let lines = ask(path, &copy, &layout.questions())?;
-    Ok(Database::parse(&lines, layout.is_newer()))
+/// Reads the whole database. A signal that ends us leaves neither the copy nor the child process behind.
+pub fn read(path: &Path, vars: Vars) -> Result<Database> {
+    // Declared before the copy, and so dropped after it.
+    let _deferred = signals::defer();
+    let fail = |reason: String| {
+        Error::failed(cannot_read(path, &reason)).hint(format!(
+            "nothing was changed; pass another file with --from, {USE_TOKEN}"
+        ))
+    };
+    let snapshot = Snapshot::take(path, vars).map_err(fail)?;
+    let query = |queries: &[&str]| {
+        reader::query(&snapshot.database(), queries).map_err(|e| match e {
+            ReaderError::NotInstalled => Error::failed(cannot_read(
+                path,
+                "this needs python3 or sqlite3, and neither is on the PATH",
+            ))
+            .hint(format!(
+                "install one of them (on Debian: `apt install sqlite3`), {USE_TOKEN}"
+            )),
+            ReaderError::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
+            ReaderError::Failed(reason) => fail(reason),
+        })
+    };
+    let layout = Layout::parse(&query(&[rows::CHECK, rows::LAYOUT])?).map_err(fail)?;
+    let profiles = layout.profiles_query();
+    let rows = query(&[rows::ENVIRONMENTS, &profiles, rows::SETTINGS])?;
+    Ok(Database::parse(&rows, layout.is_newer()))
 }
 
-fn ask(path: &Path, copy: &snapshot::Copy, questions: &[impl AsRef<str>]) -> Result<Vec<u8>> {
-    reader::ask(&copy.database(), questions).map_err(|why| match why {
-        reader::ReaderError::NoReader => {
-            let said = format!(
-                "reading {} takes python3 or sqlite3, and neither is on the PATH",
-                path.display()
-            );
-            Error::failed(said).hint("install one of them (on Debian: `apt install sqlite3`), or make the profile anew with `llamactl auth token`")
-        }
-        reader::ReaderError::Failed(why) => unreadable(path, &why),
-    })
-}
-
-fn unreadable(path: &Path, why: &str) -> Error {
-    Error::failed(format!("{} can't be read: {why}", path.display())).hint(
-        "nothing was changed; name another file with --from, or make the profile anew with `llamactl auth token`",
+fn cannot_read(path: &Path, reason: &str) -> String {
+    format!(
+        "cannot read {}: {reason}",
+        quoted(&path.display().to_string())
     )
 }

@@ -1,6 +1,7 @@
-//! The rows of the Python tool's database: what to ask for them, and what they become here.
+//! The rows of the Python tool's database: the queries, and what the rows become here.
 //!
-//! Every value is checked as if it were typed; a row that does not pass is given back with the reason.
+//! Values are validated as if they had been typed. A profile's name is made to fit; a row with another invalid value is
+//! skipped with the reason.
 
 use serde::Deserialize;
 
@@ -10,27 +11,29 @@ use crate::store::{Login, Profile};
 use crate::url::{ApiUrl, LLAMA_CLOUD};
 use crate::validate;
 
-/// The newest `user_version` that is known here.
-const NEWEST: u64 = 2;
-/// How much is kept of a text that is only shown, in characters.
-const SHOWN: usize = 256;
-const LONGEST_URL: usize = 2048;
+/// The newest schema (`user_version`) that this program knows.
+const NEWEST_VERSION: u64 = 2;
+/// The longest text that is kept or shown without being validated, in characters.
+const MAX_TEXT: usize = 256;
+const MAX_URL: usize = 2048;
+/// The name of a profile whose own has no usable character.
+const FALLBACK_NAME: &str = "imported";
 
-/// Anything but `ok` is damage.
+/// Anything but `ok` means damage.
 pub const CHECK: &str = "SELECT json_quote(integrity_check) FROM pragma_integrity_check(1)";
 
-/// Which version this is, whether its tables are tables (a view could compute without end), and which columns its
-/// profiles have: `api_key_id` and `device_oidc` came with version 2.
-pub const COLUMNS: &str = "SELECT json_object('version', (SELECT user_version FROM pragma_user_version), \
+/// The schema version, the number of our three tables that are tables (a view could compute endlessly), and the columns
+/// of `profiles`: `api_key_id` and `device_oidc` came with version 2.
+pub const LAYOUT: &str = "SELECT json_object('version', (SELECT user_version FROM pragma_user_version), \
     'tables', (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 \
     AND name IN ('profiles', 'settings', 'environments')), \
     'columns', json_group_array(name)) FROM pragma_table_info('profiles')";
 
-/// Every value is text or null there, whatever type it was stored as.
-const ENVIRONMENTS: &str = "SELECT json_object('table', 'environment', 'api_url', CAST(api_url AS TEXT), \
+/// `CAST`, because SQLite stores values of any type in any column.
+pub const ENVIRONMENTS: &str = "SELECT json_object('table', 'environment', 'api_url', CAST(api_url AS TEXT), \
     'requires_auth', CAST(requires_auth AS TEXT), 'min_llamactl_version', CAST(min_llamactl_version AS TEXT)) \
     FROM environments ORDER BY rowid";
-const SETTINGS: &str = "SELECT json_object('table', 'setting', 'key', CAST(key AS TEXT), 'value', CAST(value AS TEXT)) \
+pub const SETTINGS: &str = "SELECT json_object('table', 'setting', 'key', CAST(key AS TEXT), 'value', CAST(value AS TEXT)) \
     FROM settings WHERE key IN ('current_profile', 'current_environment_api_url')";
 const PROFILE_COLUMNS: [&str; 6] = [
     "name",
@@ -41,7 +44,7 @@ const PROFILE_COLUMNS: [&str; 6] = [
     "device_oidc",
 ];
 
-/// What the database is.
+/// The response to [`CHECK`] and [`LAYOUT`].
 #[derive(Deserialize)]
 pub struct Layout {
     version: u64,
@@ -50,34 +53,30 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Reads what the database says of its state, and of its tables and columns.
-    ///
-    /// # Errors
-    /// What is wrong with the database, to stand behind a colon.
-    pub fn parse(answer: &[u8]) -> Result<Layout, String> {
-        let rubbish = || "what python3 or sqlite3 says of it can't be understood".to_string();
-        let mut lines = answer.split(|byte| *byte == b'\n');
-        let state: String =
-            serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
-        if state != "ok" {
-            return Err("it is damaged".to_string());
+    /// The error is a reason to print behind a colon.
+    pub fn parse(output: &[u8]) -> Result<Layout, String> {
+        let malformed = |_| "python3 or sqlite3 printed malformed output".to_string();
+        let mut lines = output
+            .split(|byte| *byte == b'\n')
+            .map(serde_json::from_slice::<serde_json::Value>);
+        let mut next = || lines.next().unwrap_or(Ok(serde_json::Value::Null));
+        if next().map_err(malformed)? != "ok" {
+            return Err("it is damaged, or was being written; try again".to_string());
         }
-        let layout: Layout =
-            serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| rubbish())?;
-        let has = |name: &&str| layout.columns.iter().any(|column| column == name);
-        match layout.tables == 3 && PROFILE_COLUMNS[..4].iter().all(has) {
+        let layout: Layout = next().and_then(serde_json::from_value).map_err(malformed)?;
+        let is_present = |name: &&str| layout.columns.iter().any(|column| column == name);
+        match layout.tables == 3 && PROFILE_COLUMNS[..4].iter().all(is_present) {
             true => Ok(layout),
-            false => Err("it holds no profiles of the Python tool".to_string()),
+            false => Err("it is not a database of the Python tool".to_string()),
         }
     }
 
-    /// Whether a version wrote it that this program has never seen.
+    /// Whether a newer Python tool than this program knows wrote the database.
     pub fn is_newer(&self) -> bool {
-        self.version > NEWEST
+        self.version > NEWEST_VERSION
     }
 
-    /// What to ask for all that is taken over.
-    pub fn questions(&self) -> [String; 3] {
+    pub fn profiles_query(&self) -> String {
         let pairs =
             PROFILE_COLUMNS.map(
                 |name| match self.columns.iter().any(|column| column == name) {
@@ -85,31 +84,25 @@ impl Layout {
                     false => format!("'{name}', NULL"),
                 },
             );
-        let profiles = format!(
-            "SELECT json_object('table', 'profile', {}) FROM profiles ORDER BY rowid",
-            pairs.join(", ")
-        );
-        [ENVIRONMENTS.to_string(), profiles, SETTINGS.to_string()]
+        let pairs = pairs.join(", ");
+        format!("SELECT json_object('table', 'profile', {pairs}) FROM profiles ORDER BY rowid")
     }
 }
 
-/// All that is taken over, as it stands there.
+/// The rows, not yet validated.
 #[derive(Default)]
 pub struct Database {
-    /// The control planes.
     pub environments: Vec<EnvironmentRow>,
-    /// The profiles, in the order in which they were made.
+    /// In the order in which they were created.
     pub profiles: Vec<ProfileRow>,
-    /// The name of the current profile; it means one of the current environment.
+    /// A profile of the current environment.
     pub current_profile: Option<String>,
     current_environment: Option<String>,
-    /// How many rows are no text.
+    /// How many rows could not be parsed.
     pub unreadable: usize,
-    /// Whether there may be more in it than is known here.
     pub is_newer: bool,
 }
 
-/// One control plane.
 #[derive(Deserialize)]
 pub struct EnvironmentRow {
     api_url: Option<String>,
@@ -117,10 +110,8 @@ pub struct EnvironmentRow {
     min_llamactl_version: Option<String>,
 }
 
-/// One profile.
 #[derive(Deserialize)]
 pub struct ProfileRow {
-    /// As it stands there.
     pub name: Option<String>,
     api_url: Option<String>,
     project_id: Option<String>,
@@ -137,7 +128,7 @@ enum Row {
     Setting { key: String, value: Option<String> },
 }
 
-/// `device_oidc`, as that tool writes it.
+/// The JSON in `device_oidc`.
 #[derive(Deserialize)]
 struct DeviceOidc {
     device_name: String,
@@ -151,151 +142,142 @@ struct DeviceOidc {
 }
 
 impl Database {
-    /// Reads the answers to [`Layout::questions`].
-    pub fn parse(answer: &[u8], is_newer: bool) -> Database {
-        let mut all = Database {
+    /// Parses the rows of [`ENVIRONMENTS`], [`Layout::profiles_query`] and [`SETTINGS`].
+    pub fn parse(output: &[u8], is_newer: bool) -> Database {
+        let mut database = Database {
             is_newer,
             ..Database::default()
         };
-        for line in answer.split(|byte| *byte == b'\n') {
+        for line in output.split(|byte| *byte == b'\n') {
             match serde_json::from_slice(line) {
-                Ok(Row::Environment(row)) => all.environments.push(row),
-                Ok(Row::Profile(row)) => all.profiles.push(row),
+                Ok(Row::Environment(row)) => database.environments.push(row),
+                Ok(Row::Profile(row)) => database.profiles.push(row),
                 Ok(Row::Setting { key, value }) => match key.as_str() {
-                    "current_profile" => all.current_profile = value,
-                    _ => all.current_environment = value,
+                    "current_profile" => database.current_profile = value,
+                    _ => database.current_environment = value,
                 },
                 Err(_) if line.trim_ascii().is_empty() => {}
-                Err(_) => all.unreadable += 1,
+                Err(_) => database.unreadable += 1,
             }
         }
-        all
+        database
     }
 
-    /// The address of the current environment; none where it is no address.
+    /// The URL of the current environment; `None` if it is invalid.
     pub fn current_environment(&self) -> Option<ApiUrl> {
         match &self.current_environment {
-            Some(_) => url(self.current_environment.as_deref()).ok(),
+            Some(text) => url(Some(text)).ok(),
             None => Some(ApiUrl::llama_cloud()),
         }
     }
 
-    /// Whether an environment asks for a key. One that has no row there asks for none, but for the built-in one.
-    pub fn requires_auth(&self, of: &ApiUrl) -> bool {
-        let row = self
-            .environments
-            .iter()
-            .find(|row| row.url().as_ref() == Ok(of));
-        row.map_or(of.as_str() == LLAMA_CLOUD, EnvironmentRow::requires_auth)
+    /// An environment without a row of its own requires no key, except the built-in one.
+    pub fn requires_auth(&self, environment: &ApiUrl) -> bool {
+        let is_it = |row: &&EnvironmentRow| row.url().is_ok_and(|url| url == *environment);
+        match self.environments.iter().find(is_it) {
+            Some(row) => row.requires_auth(),
+            None => environment.as_str() == LLAMA_CLOUD,
+        }
     }
 }
 
 impl EnvironmentRow {
-    /// Its address.
-    ///
-    /// # Errors
-    /// What is wrong with it, as the end of a sentence.
-    pub fn url(&self) -> Result<ApiUrl, &'static str> {
+    /// The error is what is wrong with the URL, as the end of a sentence.
+    pub fn url(&self) -> Result<ApiUrl, String> {
         url(self.api_url.as_deref())
     }
 
-    /// Whether it asks for a key.
     pub fn requires_auth(&self) -> bool {
         self.requires_auth.as_deref() != Some("0")
     }
 
-    /// The oldest client that it wants.
     pub fn min_llamactl_version(&self) -> Option<String> {
-        self.min_llamactl_version.as_deref().map(shown)
+        self.min_llamactl_version.as_deref().map(shortened)
     }
 }
 
 impl ProfileRow {
-    /// Its environment's address.
-    ///
-    /// # Errors
-    /// What is wrong with it, as the end of a sentence.
-    pub fn url(&self) -> Result<ApiUrl, &'static str> {
+    /// The error is what is wrong with the URL, as the end of a sentence.
+    pub fn url(&self) -> Result<ApiUrl, String> {
         url(self.api_url.as_deref())
     }
 
-    /// Its name, fit to be shown whatever it is.
-    pub fn shown_name(&self) -> String {
-        shown(self.name.as_deref().unwrap_or_default())
+    /// The name in the database, fit to be printed.
+    pub fn original_name(&self) -> String {
+        shortened(self.name.as_deref().unwrap_or_default())
     }
 
-    /// The profile that it becomes. What only that tool needs (the row's own id) is left behind; when the access token
-    /// ends is not known there.
-    ///
-    /// # Errors
-    /// Why it can't be taken over, as a clause.
+    /// The profile that the row becomes, its name made to fit. The error is the reason why it cannot be imported.
     pub fn profile(&self) -> Result<Profile, String> {
-        let text = |value: &'static str| move |why: &str| format!("its {value} {why}");
-        let name = validate::profile_name(self.name.as_deref().unwrap_or_default())
-            .map_err(text("name"))?;
+        let invalid = |field: &'static str| move |reason| format!("its {field} {reason}");
+        let name = validate::fitted_name(self.name.as_deref().unwrap_or_default());
         let project_id = validate::id(self.project_id.as_deref().unwrap_or_default())
-            .map_err(text("project id"))?;
-        let mut profile = Profile::new(name, project_id);
-        profile.api_key = given(self.api_key.as_deref())
+            .map_err(invalid("project id"))?;
+        let mut profile = Profile::new(name.unwrap_or(FALLBACK_NAME.to_string()), project_id);
+        profile.api_key = not_blank(self.api_key.as_deref())
             .map(validate::api_key)
             .transpose()
-            .map_err(text("API key"))?;
-        profile.api_key_id = given(self.api_key_id.as_deref())
+            .map_err(invalid("API key"))?;
+        profile.api_key_id = not_blank(self.api_key_id.as_deref())
             .map(validate::id)
             .transpose()
-            .map_err(text("API key's id"))?;
-        profile.oidc = given(self.device_oidc.as_deref()).map(login).transpose()?;
+            .map_err(invalid("API key's id"))?;
+        profile.oidc = not_blank(self.device_oidc.as_deref())
+            .map(login)
+            .transpose()?;
         Ok(profile)
     }
 }
 
 fn login(json: &str) -> Result<Login, String> {
-    let found: DeviceOidc =
-        serde_json::from_str(json).map_err(|_| "its login can't be understood")?;
-    let id = |what: &str, value: &str| {
-        validate::id(value).map_err(|why| format!("its login's {what} {why}"))
+    let device: DeviceOidc =
+        serde_json::from_str(json).map_err(|_| "its login is not valid JSON of the Python tool")?;
+    let id = |field: &str, value: &str| {
+        validate::id(value).map_err(|reason| format!("its login's {field} {reason}"))
     };
-    let token = |what: &str, value: &str| -> Result<Secret, String> {
-        validate::api_key(value).map_err(|why| format!("its login's {what} {why}"))
+    let token = |field: &str, value: &str| -> Result<Secret, String> {
+        validate::api_key(value).map_err(|reason| format!("its login's {field} {reason}"))
     };
-    let optional =
-        |what: &str, value: Option<&str>| given(value).map(|value| token(what, value)).transpose();
-    // It has a path, and may have a query; the host and the scheme are what matters here.
-    let address = found.discovery_url.split('?').next().unwrap_or_default();
-    url(Some(address)).map_err(|why| format!("its login's provider address {why}"))?;
-    if !found
+    let optional = |field: &str, value: Option<&str>| {
+        not_blank(value)
+            .map(|value| token(field, value))
+            .transpose()
+    };
+    // Unlike an environment's URL, this one may have a query.
+    let without_query = device.discovery_url.split('?').next();
+    url(without_query).map_err(|reason| format!("its login's discovery URL {reason}"))?;
+    if !device
         .discovery_url
         .bytes()
         .all(|byte| byte.is_ascii_graphic())
     {
-        return Err("its login's provider address has blanks in it".to_string());
+        return Err("its login's discovery URL contains whitespace".to_string());
     }
     Ok(Login {
-        subject: id("user", &found.user_id)?,
-        email: given(Some(&found.email)).map(shown),
-        client_id: id("client id", &found.client_id)?,
-        discovery_url: found.discovery_url,
-        device_name: shown(&found.device_name),
-        access_token: token("access token", &found.device_access_token)?,
+        subject: id("user", &device.user_id)?,
+        email: not_blank(Some(&device.email)).map(shortened),
+        client_id: id("client id", &device.client_id)?,
+        discovery_url: device.discovery_url,
+        device_name: shortened(&device.device_name),
+        access_token: token("access token", &device.device_access_token)?,
         access_token_expires: None,
-        refresh_token: optional("refresh token", found.device_refresh_token.as_deref())?,
-        id_token: optional("id token", found.device_id_token.as_deref())?,
+        refresh_token: optional("refresh token", device.device_refresh_token.as_deref())?,
+        id_token: optional("ID token", device.device_id_token.as_deref())?,
         unknown: serde_json::Map::new(),
     })
 }
 
-fn url(text: Option<&str>) -> Result<ApiUrl, &'static str> {
+fn url(text: Option<&str>) -> Result<ApiUrl, String> {
     match text.unwrap_or_default() {
-        long if long.len() > LONGEST_URL => Err("is too long"),
-        text => ApiUrl::parse(text),
+        long if long.len() > MAX_URL => Err("is too long".to_string()),
+        text => ApiUrl::parse(text).map_err(Into::into),
     }
 }
 
-/// Nothing where there is nothing but blanks.
-fn given(text: Option<&str>) -> Option<&str> {
+fn not_blank(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn shown(text: &str) -> String {
-    sanitize(text).chars().take(SHOWN).collect()
+fn shortened(text: &str) -> String {
+    sanitize(text).chars().take(MAX_TEXT).collect()
 }

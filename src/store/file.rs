@@ -429,7 +429,8 @@ fn restrict(path: &Path, file: &fs::File, mode: u32) -> Option<String> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let meta = file.metadata().ok()?;
     let old = meta.mode() & 0o777;
-    if old & 0o077 == 0 || meta.uid() != open::our_uid() {
+    let is_private = old & !0o700 == 0;
+    if is_private || meta.uid() != open::our_uid() {
         return None;
     }
     let path = quoted(path);

@@ -1,6 +1,6 @@
-//! `auth import`: takes over the Python tool's profiles and environments.
+//! `auth import`: imports the Python tool's profiles and environments.
 //!
-//! What is here already wins, so that a second run changes nothing.
+//! Existing profiles and environments are kept, so a second import changes nothing.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,6 @@ use crate::term::output::{self, Doc, Format};
 use crate::term::prompt;
 use crate::url::{ApiUrl, LLAMA_CLOUD};
 
-/// What the line says.
 struct Args {
     from: Option<PathBuf>,
     dry_run: bool,
@@ -32,70 +31,73 @@ impl Args {
     }
 }
 
-/// What became of each row.
+/// The result of each row.
 #[derive(Default)]
-struct Report {
-    environments: Vec<EnvironmentLine>,
-    profiles: Vec<ProfileLine>,
-    /// What is current now and was not before.
+struct Report<'d> {
+    environments: Vec<EnvironmentResult>,
+    profiles: Vec<ProfileResult<'d>>,
+    /// Set if the import changed it.
     current_environment: Option<ApiUrl>,
 }
 
-struct EnvironmentLine {
+struct EnvironmentResult {
     url: Option<ApiUrl>,
+    /// Why it was skipped; `None` if it was imported.
     skipped: Option<String>,
 }
 
-struct ProfileLine {
-    name: String,
+struct ProfileResult<'d> {
+    row: &'d ProfileRow,
     url: Option<ApiUrl>,
-    project_id: Option<String>,
-    auth_type: Option<&'static str>,
-    /// Why it does not come; none: it does.
+    /// The profile as it is, or would be, in the store.
+    profile: Option<Profile>,
+    /// Why it was skipped; `None` if it was imported.
     skipped: Option<String>,
 }
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
     let path = import::locate(args.from.as_deref(), app.vars)?;
-    let database = import::read(&path)?;
+    let database = import::read(&path, app.vars)?;
     let report = match args.dry_run {
         true => merge(&mut app.profiles()?, &database),
         false => app.change_profiles(|store| Ok(merge(store, &database)))?,
     };
     if database.is_newer {
-        prompt::warn("a newer Python tool wrote these profiles; what is new in them stays there");
+        prompt::warn(
+            "a newer Python tool wrote the database; fields that are new in it were not imported",
+        );
     }
     if database.unreadable > 0 {
         prompt::warn(&format!(
-            "{} of its rows can't be understood and were skipped",
+            "skipped {} malformed rows of the database",
             database.unreadable
         ));
     }
-    let from = path.display().to_string();
-    match report.document(&from, args.dry_run).render(args.format) {
+    let path = path.display().to_string();
+    match report.document(&path, args.dry_run).render(args.format) {
         Some(text) => output::data(&text),
-        None => report.say(&from, args.dry_run),
+        None => report.print(&path, args.dry_run),
     }
 }
 
-/// Adds what is not there yet.
-fn merge(store: &mut Store, database: &Database) -> Report {
-    let had_choice = store.current_environment.is_some()
+/// Adds what is missing in the store.
+fn merge<'d>(store: &mut Store, database: &'d Database) -> Report<'d> {
+    let was_in_use = store.current_environment.is_some()
         || store
             .environment(&ApiUrl::llama_cloud())
             .is_some_and(|env| !env.profiles.is_empty());
     let mut report = Report::default();
     for row in &database.environments {
-        report.environments.extend(environment(store, row));
+        report.environments.extend(import_environment(store, row));
     }
     for row in &database.profiles {
-        report.profiles.push(profile(store, row, database));
+        report.profiles.push(import_profile(store, row, database));
     }
-    choose_profiles(store, database, &report);
+    set_current_profiles(store, database, &report);
     report.current_environment = database
         .current_environment()
-        .filter(|url| !had_choice && store.environment(url).is_some())
+        .filter(|url| !was_in_use && store.environment(url).is_some())
         .filter(|url| url.as_str() != LLAMA_CLOUD);
     if let Some(url) = &report.current_environment {
         store.current_environment = Some(url.clone());
@@ -103,191 +105,251 @@ fn merge(store: &mut Store, database: &Database) -> Report {
     report
 }
 
-/// Adds an environment. The built-in one is always there and worth no line, but has facts to learn.
-fn environment(store: &mut Store, row: &EnvironmentRow) -> Option<EnvironmentLine> {
+/// Adds an environment. The built-in one always exists and is not reported, but its row has facts about it.
+fn import_environment(store: &mut Store, row: &EnvironmentRow) -> Option<EnvironmentResult> {
     let url = match row.url() {
         Ok(url) => url,
-        Err(why) => {
-            return Some(EnvironmentLine {
+        Err(reason) => {
+            return Some(EnvironmentResult {
                 url: None,
-                skipped: Some(format!("its address {why}")),
+                skipped: Some(format!("its URL {reason}")),
             });
         }
     };
-    let is_known = store.environments.iter().any(|env| env.api_url == url);
-    if !is_known {
+    let exists = store.environments.iter().any(|env| env.api_url == url);
+    if !exists {
         let env = store.environment_mut(&url);
         env.requires_auth = row.requires_auth();
         env.min_llamactl_version = row.min_llamactl_version();
     }
-    (url.as_str() != LLAMA_CLOUD).then(|| EnvironmentLine {
+    (url.as_str() != LLAMA_CLOUD).then(|| EnvironmentResult {
         url: Some(url),
-        skipped: is_known.then(|| "already here".to_string()),
+        skipped: exists.then(|| "already exists".to_string()),
     })
 }
 
-fn profile(store: &mut Store, row: &ProfileRow, database: &Database) -> ProfileLine {
-    let line = |url, profile: Option<&Profile>, skipped| ProfileLine {
-        name: profile.map_or_else(|| row.shown_name(), |profile| profile.name.clone()),
-        url,
-        project_id: profile.map(|profile| profile.project_id.clone()),
-        auth_type: profile.map(Profile::auth_type),
-        skipped,
+fn import_profile<'d>(
+    store: &mut Store,
+    row: &'d ProfileRow,
+    database: &Database,
+) -> ProfileResult<'d> {
+    let mut result = ProfileResult {
+        row,
+        url: None,
+        profile: None,
+        skipped: None,
     };
     let url = match row.url() {
         Ok(url) => url,
-        Err(why) => return line(None, None, Some(format!("its address {why}"))),
+        Err(reason) => {
+            result.skipped = Some(format!("its URL {reason}"));
+            return result;
+        }
     };
-    let profile = match row.profile() {
+    result.url = Some(url.clone());
+    let mut profile = match row.profile() {
         Ok(profile) => profile,
-        Err(why) => return line(Some(url), None, Some(why)),
+        Err(reason) => {
+            result.skipped = Some(reason);
+            return result;
+        }
     };
     if !store.environments.iter().any(|env| env.api_url == url) {
         store.environment_mut(&url).requires_auth = database.requires_auth(&url);
     }
     let env = store.environment_mut(&url);
-    let skipped = env.profile(&profile.name).map(|there| {
-        let subject = |profile: &Profile| profile.oidc.as_ref().map(|login| login.subject.clone());
-        match there.api_key == profile.api_key && subject(there) == subject(&profile) {
-            true => "already here".to_string(),
-            false => "another profile of that name is here".to_string(),
+    let is_renamed = row.name.as_ref() != Some(&profile.name);
+    result.skipped = match env.profile(&profile.name) {
+        None => None,
+        // A name that the user did not choose gives way.
+        Some(_) if is_renamed => match find_renamed(env, &profile) {
+            Some(existing) => {
+                profile.name.clone_from(&existing.name);
+                Some("already exists".to_string())
+            }
+            None => {
+                profile.name = env.free_name(&profile.name);
+                None
+            }
+        },
+        Some(existing) if has_same_credentials(existing, &profile) => {
+            Some("already exists".to_string())
         }
-    });
-    let line = line(Some(url), Some(&profile), skipped);
-    if line.skipped.is_none() {
-        env.profiles.push(profile);
+        Some(_) => Some("another profile has this name".to_string()),
+    };
+    if result.skipped.is_none() {
+        env.profiles.push(profile.clone());
     }
-    line
+    result.profile = Some(profile);
+    result
 }
 
-/// Makes a profile current in each environment that has none: where that tool is at work now, the one that it uses;
-/// elsewhere the first by name, which it would take on going there. What was here before is never made current.
-fn choose_profiles(store: &mut Store, database: &Database, report: &Report) {
-    let their_environment = database.current_environment();
+/// The profile that an earlier import created from the same row: it has this name, or this name and a number.
+fn find_renamed<'e>(env: &'e Environment, profile: &Profile) -> Option<&'e Profile> {
+    env.profiles.iter().find(|existing| {
+        let suffix = existing.name.strip_prefix(&profile.name);
+        let is_numbered = |suffix: &str| {
+            let number = suffix.strip_prefix('-');
+            suffix.is_empty() || number.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        suffix.is_some_and(is_numbered) && has_same_credentials(existing, profile)
+    })
+}
+
+fn has_same_credentials(one: &Profile, other: &Profile) -> bool {
+    let subject = |profile: &Profile| profile.oidc.as_ref().map(|login| login.subject.clone());
+    one.api_key == other.api_key && subject(one) == subject(other)
+}
+
+/// Makes an imported profile current in each environment that has none: in the Python tool's current environment its
+/// current profile; in the others the first by name, which is what the Python tool would select there.
+fn set_current_profiles(store: &mut Store, database: &Database, report: &Report) {
+    let python_environment = database.current_environment();
     for env in &mut store.environments {
-        let came = |name: &str| {
-            report.profiles.iter().any(|line| {
-                line.skipped.is_none()
-                    && line.name == name
-                    && line.url.as_ref() == Some(&env.api_url)
-            })
+        if env.current_profile.is_some() {
+            continue;
+        }
+        let imported: Vec<(&ProfileResult, &Profile)> = report
+            .profiles
+            .iter()
+            .filter(|result| result.skipped.is_none() && result.url.as_ref() == Some(&env.api_url))
+            .filter_map(|result| Some((result, result.profile.as_ref()?)))
+            .collect();
+        let first = env.profiles.iter().map(|profile| &profile.name).min();
+        let current = imported.iter().find(|(result, profile)| {
+            match python_environment.as_ref() == Some(&env.api_url) {
+                true => result.row.name == database.current_profile,
+                false => Some(&profile.name) == first,
+            }
+        });
+        env.current_profile = current.map(|(_, profile)| profile.name.clone());
+    }
+}
+
+impl ProfileResult<'_> {
+    fn name(&self) -> String {
+        let profile = self.profile.as_ref();
+        profile.map_or_else(|| self.row.original_name(), |profile| profile.name.clone())
+    }
+
+    fn project_id(&self) -> Option<&str> {
+        Some(self.profile.as_ref()?.project_id.as_str())
+    }
+
+    fn auth_type(&self) -> Option<&'static str> {
+        Some(self.profile.as_ref()?.auth_type())
+    }
+
+    /// Why it was skipped, or that it was renamed.
+    fn reason(&self) -> Option<String> {
+        if self.skipped.is_some() {
+            return self.skipped.clone();
+        }
+        let is_renamed = self.row.name.as_ref() != Some(&self.profile.as_ref()?.name);
+        is_renamed.then(|| format!("renamed from '{}'", self.row.original_name()))
+    }
+
+    fn outcome(&self, dry_run: bool) -> String {
+        let outcome = match (&self.skipped, dry_run) {
+            (Some(_), _) => "skipped",
+            (None, true) => "would be imported",
+            (None, false) => "imported",
         };
-        let theirs = match their_environment.as_ref() == Some(&env.api_url) {
-            true => database.current_profile.clone(),
-            false => first_by_name(env),
-        };
-        if env.current_profile.is_none() {
-            env.current_profile = theirs.filter(|name| came(name));
+        match self.reason() {
+            Some(reason) => format!("{outcome}: {reason}"),
+            None => outcome.to_string(),
         }
     }
 }
 
-fn first_by_name(env: &Environment) -> Option<String> {
-    let names = env.profiles.iter().map(|profile| &profile.name);
-    names.min().cloned()
-}
-
-impl Report {
-    fn came(&self) -> usize {
-        let came = self.profiles.iter().filter(|line| line.skipped.is_none());
-        came.count()
-    }
-
-    fn document(&self, from: &str, dry_run: bool) -> Doc {
-        let environments = self.environments.iter().map(|line| {
+impl Report<'_> {
+    fn document(&self, path: &str, dry_run: bool) -> Doc {
+        let environments = self.environments.iter().map(|result| {
             Doc::Fields(vec![
-                ("api_url", line.url.as_ref().map(ApiUrl::as_str).into()),
-                ("imported", line.skipped.is_none().into()),
-                ("reason", line.skipped.as_deref().into()),
+                ("api_url", result.url.as_ref().map(ApiUrl::as_str).into()),
+                ("imported", result.skipped.is_none().into()),
+                ("reason", result.skipped.as_deref().into()),
             ])
         });
-        let profiles = self.profiles.iter().map(|line| {
+        let profiles = self.profiles.iter().map(|result| {
             Doc::Fields(vec![
-                ("name", line.name.as_str().into()),
-                ("api_url", line.url.as_ref().map(ApiUrl::as_str).into()),
-                ("project_id", line.project_id.as_deref().into()),
-                ("auth_type", line.auth_type.into()),
-                ("imported", line.skipped.is_none().into()),
-                ("reason", line.skipped.as_deref().into()),
+                ("name", result.name().as_str().into()),
+                ("api_url", result.url.as_ref().map(ApiUrl::as_str).into()),
+                ("project_id", result.project_id().into()),
+                ("auth_type", result.auth_type().into()),
+                ("imported", result.skipped.is_none().into()),
+                ("reason", result.reason().as_deref().into()),
             ])
         });
         Doc::Fields(vec![
-            ("from", from.into()),
+            ("from", path.into()),
             ("dry_run", dry_run.into()),
             ("environments", Doc::List(environments.collect())),
             ("profiles", Doc::List(profiles.collect())),
         ])
     }
 
-    fn say(&self, from: &str, dry_run: bool) -> Result<()> {
-        for line in &self.environments {
-            let url = line.url.as_ref().map_or("an environment", ApiUrl::as_str);
-            match &line.skipped {
-                None if dry_run => prompt::say(&format!("would add environment {url}")),
-                None => prompt::say(&format!("added environment {url}")),
-                Some(_) if line.url.is_some() => {}
-                Some(why) => prompt::warn(&format!("skipped {url}: {why}")),
+    fn print(&self, path: &str, dry_run: bool) -> Result<()> {
+        for result in &self.environments {
+            match (&result.url, &result.skipped) {
+                (Some(url), None) if dry_run => {
+                    prompt::say(&format!("would add environment {url}"));
+                }
+                (Some(url), None) => prompt::say(&format!("added environment {url}")),
+                (None, Some(reason)) => prompt::warn(&format!("skipped an environment: {reason}")),
+                _ => {}
             }
         }
         let rows: Vec<[String; 5]> = self
             .profiles
             .iter()
-            .map(|line| {
+            .map(|result| {
                 [
-                    line.name.clone(),
-                    line.url
+                    result.name(),
+                    result
+                        .url
                         .as_ref()
                         .map(ToString::to_string)
                         .unwrap_or_default(),
-                    line.project_id.clone().unwrap_or_default(),
-                    line.auth_type.unwrap_or_default().to_string(),
-                    match &line.skipped {
-                        None if dry_run => "would be imported".to_string(),
-                        None => "imported".to_string(),
-                        Some(why) => format!("skipped: {why}"),
-                    },
+                    result.project_id().unwrap_or_default().to_string(),
+                    result.auth_type().unwrap_or_default().to_string(),
+                    result.outcome(dry_run),
                 ]
             })
             .collect();
         if !rows.is_empty() {
-            output::data(&output::table(
-                ["NAME", "API_URL", "PROJECT_ID", "AUTH", "RESULT"],
-                &rows,
-            ))?;
+            let headers = ["NAME", "API_URL", "PROJECT_ID", "AUTH", "RESULT"];
+            output::data(&output::table(headers, &rows))?;
         }
-        let (came, all) = (self.came(), self.profiles.len());
-        let skipped = all - came;
-        let from = sanitize(from);
-        match dry_run {
-            true => prompt::say(&format!(
-                "would import {} from {from}, and skip {skipped}; nothing was written",
-                profiles(came)
-            )),
-            false => prompt::say(&format!(
-                "imported {} from {from}, skipped {skipped}",
-                profiles(came)
-            )),
-        }
+        let path = sanitize(path);
+        let imported = self
+            .profiles
+            .iter()
+            .filter(|result| result.skipped.is_none());
+        let imported: Vec<&ProfileResult> = imported.collect();
+        let skipped = self.profiles.len() - imported.len();
+        let count = match imported.len() {
+            1 => "1 profile".to_string(),
+            count => format!("{count} profiles"),
+        };
         if dry_run {
+            prompt::say(&format!(
+                "would import {count} from {path} and skip {skipped}; nothing was written"
+            ));
             return Ok(());
         }
+        prompt::say(&format!("imported {count} from {path}, skipped {skipped}"));
         if let Some(url) = &self.current_environment {
             prompt::say(&format!("the current environment is {url}"));
         }
-        let is_login =
-            |line: &ProfileLine| line.skipped.is_none() && line.auth_type == Some("oidc");
-        if self.profiles.iter().any(is_login) {
+        if imported
+            .iter()
+            .any(|result| result.auth_type() == Some("oidc"))
+        {
             prompt::say(
-                "a browser login is now shared with the Python tool: a refresh or logout in one tool can end it in the other",
+                "the browser login is now shared with the Python tool: a refresh or logout in one of them may end it in the other",
             );
         }
         Ok(())
-    }
-}
-
-fn profiles(count: usize) -> String {
-    match count {
-        1 => "1 profile".to_string(),
-        count => format!("{count} profiles"),
     }
 }
