@@ -46,14 +46,15 @@ macro_rules! compatible_with {
     };
 }
 
-/// The version of the Python tool that this one can stand in for; servers that ask for a newer client mean that one's.
+/// The version of the Python tool that this one is compatible with. Servers state their minimum client version in terms of
+/// the Python tool's.
 pub const COMPATIBLE_WITH: &str = compatible_with!();
 
 /// What `--version` prints.
 const VERSION: &str = concat!(
     "llamactl ",
     env!("CARGO_PKG_VERSION"),
-    " (stands in for llamactl ",
+    " (compatible with llamactl ",
     compatible_with!(),
     " of Python)\n"
 );

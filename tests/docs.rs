@@ -1,6 +1,6 @@
-//! Man pages and completion scripts, as they are written into a release.
+//! Man pages and completion scripts of a release.
 //!
-//! They are compared with `fixtures/golden/`. After a change of the table that is meant, `make golden` writes those anew.
+//! They are compared with `fixtures/golden/`; `make golden` regenerates those files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// What a release would hold, with a version and a day that never change.
+/// The files of a release, with a fixed version and date.
 fn made() -> BTreeMap<PathBuf, String> {
     let edition = man::Edition {
         version: "0.0.0".to_string(),
@@ -90,7 +90,7 @@ fn docgen_compiles_with_bare_rustc_and_writes_the_same() {
     assert!(files(&work.path().join("docs")) == made());
 }
 
-/// Every check that is installed here; what is not is said.
+/// Runs each checker that is installed and announces the others as skipped.
 #[test]
 fn man_pages_pass_groff_and_mandoc() {
     let pages: Vec<PathBuf> = made()

@@ -1,4 +1,4 @@
-//! The static binary in a root directory that holds nothing else: what an image author gets who copies one file.
+//! The static binary in an otherwise empty root directory, as in an image built `FROM scratch`.
 //!
 //! `make check-static` builds what this needs and names it: `LLAMACTL_STATIC`, the binary, and
 //! `LLAMACTL_STATIC_ROOTLESS`, one that was built without its own certificates.
@@ -9,7 +9,7 @@ use std::{env, fs};
 use crate::support::tls::{Authority, CertFlaw};
 use crate::support::{Output, Reply, Run, Sandbox, Server, say_skipped};
 
-/// The binary that a variable names, alone in a directory; `None`, said aloud, where that can't be.
+/// A sandbox with only the binary that the environment variable names; `None`, announced as skipped, if that is impossible.
 fn alone(variable: &str) -> Option<Sandbox> {
     let Some(binary) = env::var_os(variable) else {
         say_skipped(&format!(
@@ -35,7 +35,7 @@ fn inside<'a>(sandbox: &'a Sandbox, arguments: &str) -> Run<'a> {
         .env("HOME", "/")
 }
 
-/// A server that answers as a control plane, and the certificate of who vouches for it.
+/// A control plane over https, and the certificate of its CA.
 fn control_plane() -> (Server, String) {
     let authority = Authority::new();
     let server = Server::start_tls(authority.server_config(CertFlaw::None), |_| {
@@ -58,7 +58,7 @@ fn static_binary_runs_in_an_empty_root() {
         .run();
     assert_eq!(sandbox.cwd_tree(), ["755 root/", "755 root/llamactl"]);
 
-    // No machine knows who signed this; that is another thing than having no certificates.
+    // An unknown issuer is a different error than a missing certificate store.
     let (server, pem) = control_plane();
     sandbox.replace(&server.url(), "[SERVER]");
     let add = format!("environments add {}", server.url());

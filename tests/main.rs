@@ -1,4 +1,4 @@
-//! The suite: one program, one module for each capability. All of it runs against the real binary.
+//! The test suite: one program with one module for each capability. It runs the real binary.
 
 #![cfg(unix)]
 

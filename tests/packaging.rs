@@ -1,11 +1,11 @@
-//! What a packager counts on: which files are installed, that they go again, and how much is built in.
+//! `make install`, `make uninstall`, and the number of crates in the binary.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{LLAMACTL, Sandbox};
 
-/// `make` in the sources, for files below the sandbox's working directory.
+/// Runs `make` in the source directory, with a DESTDIR in the sandbox.
 fn make(sandbox: &Sandbox, arguments: &[&str]) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("make")
@@ -28,7 +28,7 @@ fn make(sandbox: &Sandbox, arguments: &[&str]) {
     );
 }
 
-/// The files that are there, directories and the man pages of commands aside.
+/// The installed files, without directories and the commands' man pages.
 fn files(sandbox: &Sandbox) -> Vec<String> {
     let mut all = sandbox.cwd_tree();
     all.retain(|line| !line.ends_with('/') && !line.contains("/llamactl-"));
@@ -51,7 +51,7 @@ fn uninstall_removes_what_install_created() {
     );
     let pages = "usr/local/share/man/man1/llamactl-auth-token.1";
     assert!(sandbox.exists(pages));
-    // Installed over an older one, and twice removed.
+    // Installing over an existing installation and uninstalling twice both work.
     make(&sandbox, &["install"]);
     make(&sandbox, &["uninstall"]);
     make(&sandbox, &["uninstall"]);
@@ -90,7 +90,7 @@ fn install_directories_can_be_overridden() {
     assert!(sandbox.exists("data/man/man1/llamactl.1"));
 }
 
-/// Everybody who packages, audits or builds this pays for each crate.
+/// Each crate costs packagers, auditors and builders time; a new one needs a reason in Cargo.toml.
 #[test]
 fn runtime_tree_has_at_most_46_crates() {
     let output = Command::new(env!("CARGO"))

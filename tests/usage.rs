@@ -1,7 +1,6 @@
-//! The command line from outside: what is understood, what is said where it is not, and every help page.
+//! The command line: which arguments are accepted, the errors for the others, and all help pages.
 //!
-//! The pages are compared with `fixtures/golden/help/`, one file for each row of the table. After a change that is meant,
-//! `UPDATE_GOLDEN=1 cargo test help_pages` writes them anew.
+//! The pages are compared with `fixtures/golden/help/`, one file for each command. `make golden` regenerates them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,7 +13,7 @@ use llamactl::cli::spec::{self, Command};
 use crate::support::secrets::KEY;
 use crate::support::{Closed, STORE, Sandbox, Stub};
 
-/// Every row of the table, each with the words that lead to it.
+/// All commands of the table, with their full names.
 fn rows() -> Vec<(Vec<&'static str>, &'static Command)> {
     let mut found: Vec<(Vec<&'static str>, &'static Command)> = vec![(vec![], &spec::PROGRAM)];
     let mut at = 0;
@@ -27,9 +26,9 @@ fn rows() -> Vec<(Vec<&'static str>, &'static Command)> {
     found
 }
 
-/// A line, and the error and the hint that it gets.
+/// A command line, and its error and hint.
 const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
-    // Words that are no command.
+    // Unknown commands.
     (
         "auht get",
         "unknown command 'llamactl auht'",
@@ -55,7 +54,7 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
         "unknown command 'llamactl inject'",
         "did you mean `llamactl auth inject`?",
     ),
-    // A command below a group is written in full: one more may come.
+    // Only groups can be abbreviated.
     (
         "auth stat",
         "unknown command 'llamactl auth stat'",
@@ -225,7 +224,7 @@ fn group_prefixes_and_options_in_any_position_are_accepted() {
     ] {
         sandbox.cmd(line).stdout(LIST).run();
     }
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let no_profile = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     for line in [
         "proj get",
         "org get",
@@ -233,7 +232,7 @@ fn group_prefixes_and_options_in_any_position_are_accepted() {
         "deployments list",
         "dep list",
     ] {
-        sandbox.cmd(line).code(4).stderr(nobody).run();
+        sandbox.cmd(line).code(4).stderr(no_profile).run();
     }
     sandbox.cmd("aut").stdout_has("llamactl auth COMMAND").run();
     for (line, error) in [
@@ -347,7 +346,7 @@ fn help_and_version_need_no_store_and_no_network() {
             .env("HTTP_PROXY", "socks5://proxy")
             .any_stdout();
         assert_eq!(run.run().raw_stdout, expected, "{line}");
-        // A home that is no directory, and one that is not there.
+        // A home that is a file, and one that does not exist.
         for home in ["/dev/null", "/nonexistent"] {
             let run = sandbox.cmd(line).env("HOME", home).any_stdout();
             assert_eq!(run.run().raw_stdout, expected, "{line}");
@@ -356,7 +355,7 @@ fn help_and_version_need_no_store_and_no_network() {
     assert_eq!(stub.server().connections(), 0);
     assert_eq!(sandbox.read(STORE), "not JSON");
     let version = format!(
-        "llamactl {} (stands in for llamactl 0.10.4 of Python)\n",
+        "llamactl {} (compatible with llamactl 0.10.4 of Python)\n",
         env!("CARGO_PKG_VERSION")
     );
     sandbox.cmd("--version").stdout(&version).run();
@@ -413,7 +412,7 @@ fn arguments_that_are_not_utf8_are_accepted_as_paths_only() {
         .code(2)
         .stderr("error: unknown option\nhint: see `llamactl auth token --help`\n")
         .run();
-    // A path is bytes.
+    // Paths need not be UTF-8.
     let path = OsStr::from_bytes(b"k\xffy");
     sandbox.write(path, KEY);
     sandbox
@@ -452,7 +451,7 @@ fn misplaced_arguments_are_not_echoed() {
         "environments use",
         "projects use --org a",
     ];
-    // What a run prints is searched for keys; which error it is does not matter here.
+    // Each output is searched for keys; the error itself does not matter here.
     for line in lines {
         sandbox.cmd(line).arg(KEY).anything().run();
         for arg in &attached {
@@ -484,7 +483,7 @@ fn closed_pipe_is_not_an_error() {
     ] {
         into_a_closed_pipe(&sandbox, line).run();
     }
-    // What can't be printed at all is one; not every system has a device for it.
+    // A full disk is an error; not every system has /dev/full.
     let full = Path::new("/dev/full").exists();
     for line in ["--help", "--version", "auth", "environments get", "config"] {
         if !full {
@@ -499,7 +498,7 @@ fn closed_pipe_is_not_an_error() {
             .stderr("error: standard output can't be written: No space left on device\n")
             .run();
     }
-    // And an error stays one, whoever listens.
+    // The exit code of an error does not depend on the reader.
     for streams in ["2>&-", ">&-", ">&- 2>&-"] {
         let script = format!("exec \"$@\" {streams}");
         let args = [

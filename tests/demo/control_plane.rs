@@ -1,6 +1,6 @@
 //! The control plane of the tests as a program, for `make demo`: two organizations, three projects, four deployments.
 //!
-//! It accepts one key, the first line of the file named by its argument. It prints its address and serves until its
+//! It accepts one key, the first line of the file named by its argument. It prints its URL and serves until its
 //! standard input ends.
 
 use std::io::{Read, Write};

@@ -35,7 +35,7 @@ mkfifo "$root/hold" "$root/address"
 exec 3>"$root/hold"
 read -r url <"$root/address"
 
-# Nothing of the person's own settings reaches the demo, nor the demo theirs.
+# The demo neither reads nor changes the user's settings.
 step() {
     printf '\n$ llamactl'
     printf ' %s' "$@"

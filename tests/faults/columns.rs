@@ -1,4 +1,4 @@
-//! The columns: the requests of all commands, and what a command must end with when one of them goes wrong.
+//! The columns of the fault matrix: the requests of all commands, and the exit codes allowed when one of them fails.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use super::rows::{
     UnknownFields, Unprocessable, WrongType,
 };
 
-/// What a request is for, as far as it decides what its failure means.
+/// The purpose of a request, which decides what its failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Its answer is what the command is about.
+    /// The command prints its response.
     Asked,
-    /// The status of its answer is.
+    /// The command needs only its status.
     Done,
-    /// Checks a key that is to be stored.
+    /// Verifies a key before it is stored.
     Check,
-    /// Checks whether a key is still good; another is made where it is not.
+    /// Checks whether a key is still valid; if not, a new one is created.
     StillGood,
-    /// `auth status`: any answer is one to show.
+    /// `auth status`: every outcome is reported.
     Shown,
-    /// Nice to know.
+    /// Optional information.
     Extra,
     /// Server-sent events.
     Stream,
-    /// Whether there is a browser login at all.
+    /// Whether the server offers browser login.
     Offer,
-    /// A question to the login provider.
+    /// A request to the identity provider.
     Provider,
-    /// Whether the person has said yes by now.
+    /// Polling for the user's approval.
     Poll,
-    /// Takes something back before local data goes.
+    /// Revokes something before local data is deleted.
     TakenBack,
 }
 
-/// What the sandbox holds before the command.
+/// The store before the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// A profile with a key.
     SignedIn,
     /// The profile of a browser login.
     LoggedIn,
-    /// The same without a key, and its access token has ended.
+    /// The same without a key and with an expired access token.
     Ended,
 }
 
@@ -57,11 +57,11 @@ pub struct Column {
     pub before: Before,
     pub request: (&'static str, &'static str),
     pub role: Role,
-    /// A field that its answer must have.
+    /// A field that the response must have.
     pub field: &'static str,
-    /// What strings with control characters in them come to.
+    /// The outcome of control characters in strings.
     pub controls: i32,
-    /// Whether it changes what is stored.
+    /// Whether the request changes the store.
     pub writes: bool,
 }
 
@@ -307,7 +307,7 @@ pub static COLUMNS: [Column; 31] = [
         .writes(),
 ];
 
-/// The codes that a command may end with: 0 done, 1 failed, 3 no usable answer, 4 rejected.
+/// The allowed exit codes: 0 success, 1 failure, 3 no usable response, 4 rejected.
 #[allow(clippy::match_same_arms, reason = "each arm is a rule of its own")]
 pub fn exits(column: &Column, fault: Fault, answer_has_numbers: bool) -> Vec<i32> {
     let general = match fault {
@@ -320,30 +320,30 @@ pub fn exits(column: &Column, fault: Fault, answer_has_numbers: bool) -> Vec<i32
     };
     let by_role = match (column.role, fault) {
         (Role::TakenBack | Role::Extra, _) => 0,
-        // Whatever comes with a success, it was one.
+        // A success status suffices, whatever the body.
         (
             Role::Done,
             Page | Empty | CutOff | Gzip | WrongType | MissingField | FieldTwice | HugeNumber
             | Deep | NotUtf8,
         ) => 0,
-        // The server is out of reach: the key is stored all the same.
+        // The server is unreachable: the key is stored unverified.
         (
             Role::Check,
             BusyNow | BusyForLong | Busy | InternalError | BadGateway | Unavailable
             | GatewayTimeout | SlowHead | SlowBody | Reset | ResetInHead | ResetAfterHead
             | ResetInBody | HangUp | TooLongAnnounced,
         ) => 0,
-        // A control plane always has projects to list.
+        // Every control plane lists projects.
         (_, NotFound) if column.request == LIST => 3,
-        // A key that is refused is replaced; what a good one's owner is called is no matter.
+        // A rejected key is replaced; the body of a success is not used.
         (
             Role::StillGood,
             Unauthorized | Forbidden | Echoed | WrongType | MissingField | FieldTwice,
         ) => 0,
         (Role::StillGood, NotUtf8) => return vec![0, 3],
-        // It is said what the server did, and that is no answer to whether it takes the key.
+        // The server's failure is reported; it does not tell whether the key is accepted.
         (Role::Shown, NotFound | Conflict | Unprocessable) => 3,
-        // Each event stands for itself, and one that can't be read is left out; a short log is one.
+        // Events that cannot be parsed are skipped; a truncated log is not an error.
         (
             Role::Stream,
             Empty | CutOff | WrongType | MissingField | FieldTwice | HugeNumber | Deep | NotUtf8
@@ -351,11 +351,11 @@ pub fn exits(column: &Column, fault: Fault, answer_has_numbers: bool) -> Vec<i32
         ) => 0,
         (Role::Stream, OtherContentType) => 3,
         (Role::Offer, NotFound | NoRoute | NoRoutePage) => 1,
-        // Unless it is one of the codes with a meaning, a refusal is final.
+        // An OAuth error is final unless its code means to continue.
         (Role::Provider | Role::Poll, Echoed) => 1,
-        // A provider's refusals have a form of their own; what has not is no answer.
+        // Anything but an OAuth error object is not a usable response.
         (Role::Provider, _) if general != 0 && fault != Controls => 3,
-        // Nobody says yes in time.
+        // No approval in time.
         (
             Role::Poll,
             NoRoutePage | BusyNow | BusyForLong | Busy | InternalError | BadGateway | Unavailable
@@ -369,7 +369,7 @@ pub fn exits(column: &Column, fault: Fault, answer_has_numbers: bool) -> Vec<i32
     vec![by_role]
 }
 
-/// How long a command may take: 30 seconds for a request that gets no answer, and a moment on a busy machine.
+/// How long a command may take: 30 s for a request without a response, plus slack for a busy machine.
 pub fn patience(column: &Column, fault: Fault) -> Duration {
     match is_slow(column, fault) {
         true => Duration::from_secs(38),

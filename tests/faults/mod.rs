@@ -1,7 +1,7 @@
-//! Everything that a server can do wrong, against every request of every command: one matrix.
+//! The fault matrix: every fault of a server against every request of every command.
 //!
-//! What a command must end with is decided by [`columns::exits`], which knows what the fault is and what the request is for, and
-//! nothing of how the program finds out. The table is printed, and written to `faults.md` in the target directory.
+//! [`columns::exits`] derives the allowed exit codes from the fault and the purpose of the request. The table is written to
+//! `faults.md` in the target directory.
 
 mod columns;
 mod rows;
@@ -24,10 +24,10 @@ use crate::support::provider::{CLIENT, Provider};
 use crate::support::secrets::{KEY, Secrets};
 use crate::support::{Exit, Output, Reply, STORE, Sandbox, Server, World};
 
-/// Cells that wait for nothing but short pauses, at once.
+/// How many cells without long waits run at once.
 const WORKERS: usize = 24;
 
-/// A control plane and login provider in one, with a fault that can be switched on.
+/// A control plane and identity provider in one, with a fault that can be enabled.
 struct Scene {
     server: Server,
     elsewhere: Server,
@@ -117,7 +117,7 @@ impl Scene {
         }
     }
 
-    /// What is stored, and which files there are; locks are no data.
+    /// The store and the list of files, without lock files.
     fn kept(&self) -> (String, BTreeSet<String>) {
         let files = [self.sandbox.home_tree(), self.sandbox.cwd_tree()].concat();
         let files = files.into_iter().filter(|file| !file.contains(".lock"));
@@ -125,7 +125,7 @@ impl Scene {
     }
 }
 
-/// Runs a cell; what is wrong, if anything is, and what the program ended with.
+/// Runs a cell; returns what is wrong and the exit code.
 fn cell(column: &'static Column, fault: Fault) -> Result<i32, String> {
     let scene = scene(column, fault);
     scene.prepare(column.before);
@@ -234,7 +234,7 @@ fn problems(
         ) == [0]
             || (fault == Fault::NotFound && column.name == "logout: key");
         let warns = output.stderr.contains("warning: ");
-        // Where the metadata is spoiled in a way that does not matter, the login ends.
+        // If the corruption of the metadata is harmless, the login succeeds.
         check(
             warns != is_done || (column.name == "logout: metadata" && warns),
             "taken back or not, it is not said".to_string(),
@@ -254,7 +254,7 @@ fn column_of(column: &Column) -> Column {
     Column { ..*column }
 }
 
-/// What is wrong with what was said.
+/// What is wrong with the output.
 fn speech(column: &Column, lines: &[&str], code: i32) -> Vec<String> {
     let mut wrong = Vec::new();
     let errors = lines.iter().filter(|l| l.starts_with("error: ")).count();
@@ -270,7 +270,7 @@ fn speech(column: &Column, lines: &[&str], code: i32) -> Vec<String> {
         let is_fit = match () {
             () if i >= last => line.starts_with(["error: ", "hint: "][usize::from(i > last)]),
             () if line.starts_with("warning: ") => true,
-            // What a success says, and what a login shows on the way.
+            // The status lines of a success, and the URL and code of a login.
             () => {
                 (code == 0 || column.is_login() || column.name == "wait")
                     && !line.starts_with("error")
@@ -313,7 +313,7 @@ fn whatever_a_server_does() {
     let started = Instant::now();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        // These wait for the program's patience to end, all at the same time.
+        // These wait for the program's time limits, all at the same time.
         for one in slow {
             scope.spawn(move || run(one));
         }
@@ -338,7 +338,7 @@ fn whatever_a_server_does() {
 
 type Outcome = Option<Result<i32, String>>;
 
-/// The table with its counts, and what is wrong in which cell.
+/// The table with its counts, and the failures by cell.
 fn table(columns: &[Column], outcomes: &[Vec<Outcome>], took: Duration) -> (String, Vec<String>) {
     let mut out = String::from("| fault |");
     for column in columns {

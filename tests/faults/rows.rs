@@ -1,4 +1,4 @@
-//! The rows: what a server does wrong, each made out of the answer that would have been right.
+//! The rows of the fault matrix: faults, each derived from the correct response.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::columns::{Column, Role};
 use crate::support::Reply;
 use crate::support::server::Request;
 
-/// Longer than any answer may be.
+/// More than the limit for a response.
 const HUGE: usize = 50_000_000;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One fault: a row.
+/// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Unauthorized,
     Forbidden,
-    /// The answer holds what was sent to prove who asks.
+    /// The response repeats the credentials of the request.
     Echoed,
     NotFound,
     NoRoute,
@@ -57,7 +57,7 @@ pub enum Fault {
     ResetInBody,
     HangUp,
     NoHttp,
-    // What follows is no fault.
+    // The following are not faults.
     UnknownFields,
     OtherContentType,
     Chunked,
@@ -118,7 +118,7 @@ pub const FAULTS: [(Fault, &str); 43] = [
     (Chunked, "chunked (no fault)"),
 ];
 
-/// What the server answers in place of `good`.
+/// The response that replaces `good`.
 pub fn spoil(
     column: &Column,
     fault: Fault,
@@ -128,7 +128,7 @@ pub fn spoil(
 ) -> Reply {
     const HTML: &str =
         "<!DOCTYPE html><html><head><title>Oops</title></head><body><h1>Oops</h1></body></html>";
-    // What has no body gets one to spoil.
+    // A response without a body gets one to corrupt.
     let good = good.with_room();
     let sent = || {
         let body = percent_encoding::percent_decode_str(&request.text())
@@ -210,7 +210,7 @@ pub fn spoil(
     }
 }
 
-/// A body with its JSON changed: the whole, or that of each event.
+/// A body with changed JSON: the whole body, or each event.
 pub fn with_json(good: &Reply, change: &dyn Fn(&mut Value)) -> Reply {
     let text = String::from_utf8_lossy(good.content()).into_owned();
     let changed = |json: &str| {

@@ -1,4 +1,4 @@
-//! Bytes that a thread reads from a program while a test looks at them, with bounded waits instead of sleeps.
+//! Captures the output of a running program in a thread, with bounded waits instead of sleeps.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ struct State {
     ended: bool,
 }
 
-/// What has come out of a pipe or a terminal so far.
+/// The output of a pipe or terminal so far.
 #[derive(Clone, Default)]
 pub struct Capture(Arc<(Mutex<State>, Condvar)>);
 
 impl Capture {
-    /// Reads `source` to its end in a thread of its own.
+    /// Reads `source` to its end in a separate thread.
     pub fn of(mut source: impl Read + Send + 'static) -> Capture {
         let capture = Capture::default();
         let writer = capture.clone();
@@ -44,8 +44,7 @@ impl Capture {
             .is_some()
     }
 
-    /// Waits until `text` comes after position `from`, and gives the position behind it; none if it does not come in time
-    /// or not before the end.
+    /// Waits for `text` after position `from` and returns the position after it; `None` on time-out or at the end.
     pub fn wait_for(&self, text: &str, from: usize, limit: Duration) -> Option<usize> {
         self.wait(limit, |state| {
             match find(&state.bytes[from..], text.as_bytes()) {

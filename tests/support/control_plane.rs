@@ -1,7 +1,7 @@
-//! A control plane in memory that works: for tests that care about what a command does and not about each request.
+//! An in-memory control plane, for tests of what a command does rather than of each request.
 //!
-//! It answers as the service does, errors included. What it holds is a [`World`], which a test sets up before and may
-//! change between two runs. The demo runs the same one.
+//! It responds like the service, including errors. A test sets up its [`World`] and may change it between runs. `make demo`
+//! uses it too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Sender, channel};
@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::secrets::Secrets;
 use super::server::{Request, Server};
 
-/// What a control plane knows.
+/// The state of a control plane.
 pub struct World {
     pub version: String,
     pub requires_auth: bool,

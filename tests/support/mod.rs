@@ -1,7 +1,7 @@
-//! What every test stands on: a sandbox to run the real binary in, servers on loopback for it to talk to, and a terminal.
+//! Test support: a sandbox that runs the real binary, servers on loopback, and pseudo-terminals.
 //!
-//! Nothing here knows what a command does. All of it is safe to use from tests that run side by side: no fixed port, no
-//! shared directory, no waiting for luck; every wait has a bound, and running into it fails the test.
+//! Everything can be used by tests that run in parallel: no fixed port, no shared directory, no sleeps. Every wait has a
+//! limit, and exceeding it fails the test.
 
 #![allow(
     dead_code,

@@ -1,4 +1,4 @@
-//! The profiles of a [`Sandbox`]: put there without a command, and read back whole.
+//! Writes and reads the store of a [`Sandbox`] without running a command.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::sandbox::Sandbox;
 use super::secrets::KEY;
 
-/// Where they are, seen from the working directory.
+/// The store, relative to the working directory.
 pub const STORE: &str = "../home/.config/llamactl/profiles.json";
 
-/// A value without the fields that say nothing: the file leaves them out.
+/// A value without null and empty fields, which the store omits.
 pub fn said(value: Value) -> Value {
     let says = |value: &Value| !value.is_null() && *value != json!([]);
     match value {
@@ -34,7 +34,7 @@ pub fn store(environment: &Value) -> Value {
     }))
 }
 
-/// An environment that needs a key and has these profiles; the first is the current one.
+/// An environment with authentication and these profiles; the first is current.
 pub fn environment(url: &str, profiles: &[Value]) -> Value {
     json!({
         "api_url": url,
@@ -58,14 +58,14 @@ pub fn profile(name: &str, project: &str, key: &str) -> Value {
     }))
 }
 
-/// A value with another one in a field: `with(profile(…), "project_name", "Website")`.
+/// Replaces a field of a value: `with(profile(…), "project_name", "Website")`.
 pub fn with(mut value: Value, field: &str, other: impl Into<Value>) -> Value {
     value[field] = other.into();
     said(value)
 }
 
 impl Sandbox {
-    /// Writes the store, in directories and with modes as the program would make them.
+    /// Writes the store, with the directories and modes that the program would create.
     pub fn write_store(&self, store: &Value) {
         let text = serde_json::to_string_pretty(store).expect("JSON");
         self.write(STORE, text + "\n");
@@ -73,7 +73,7 @@ impl Sandbox {
         self.set_mode("../home/.config/llamactl", 0o700);
     }
 
-    /// The store, with the servers' placeholders in it.
+    /// The store, with placeholders for servers.
     pub fn stored(&self) -> Value {
         let text = self.stable(&self.read(STORE));
         said(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}")))
@@ -95,7 +95,7 @@ impl Sandbox {
     }
 }
 
-/// An address of loopback where nobody listens, and nobody will while this lives.
+/// A reserved loopback port on which nothing listens.
 pub struct Closed {
     _socket: OwnedFd,
     address: SocketAddr,

@@ -1,11 +1,11 @@
-//! What a [`Server`](super::Server) sends, and how: whole or broken off, at once or byte by byte.
+//! The replies of a [`Server`](super::Server): complete or truncated, at once or byte by byte.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Holds a reply back until a test opens it, so that two programs meet at a chosen point. Clones are the same gate.
+/// Delays a reply until the test opens the gate, to synchronize two programs. Clones share the gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -15,7 +15,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits for it to open; false if it does not in time.
+    /// Waits until the gate opens; false on time-out.
     pub(super) fn pass(&self, limit: Duration) -> bool {
         let closed = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.0.1.wait_timeout_while(closed, limit, |open| !*open);
@@ -23,16 +23,16 @@ impl Gate {
     }
 }
 
-/// How the client learns where the body ends.
+/// How the end of the body is indicated.
 #[derive(Clone, Debug)]
 pub(super) enum Framing {
     Length,
-    /// A `Content-Length` that is not the true one.
+    /// A wrong `Content-Length`.
     Announced(u64),
     Chunked,
-    /// The body again and again, chunked, until the client has enough.
+    /// The body repeated, chunked, until the client disconnects.
     Endless,
-    /// Each message as a chunk when it comes, until the sender is dropped.
+    /// Each message as a chunk, until the sender is dropped.
     Stream(Arc<Mutex<Receiver<Vec<u8>>>>),
     /// By the end of the connection.
     UntilClose,
@@ -53,14 +53,14 @@ pub(super) enum End {
     Reset,
 }
 
-/// What to send, and how.
+/// A reply and how it is sent.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
     pub(super) framing: Framing,
-    /// In place of status line and headers.
+    /// Replaces status line and headers.
     pub(super) raw_head: Option<Vec<u8>>,
     pub(super) delay: Duration,
     pub(super) gate: Option<Gate>,
@@ -96,7 +96,7 @@ impl Reply {
         reply
     }
 
-    /// A JSON text, right or wrong, as it stands.
+    /// A JSON text, sent unchanged even if invalid.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Reply {
         Reply::with_body(status, "application/json", body)
     }
@@ -105,7 +105,7 @@ impl Reply {
         Reply::with_body(status, "text/html; charset=utf-8", body)
     }
 
-    /// An error as the service words it: `{"detail": "…"}`.
+    /// An error in the service's format: `{"detail": "…"}`.
     pub fn detail(status: u16, detail: &str) -> Reply {
         Reply::json(status, serde_json::json!({ "detail": detail }).to_string())
     }
@@ -114,7 +114,7 @@ impl Reply {
         Reply::status(status).header("location", location)
     }
 
-    /// These bytes and no others, then the end of the connection.
+    /// Exactly these bytes, then the end of the connection.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
         let mut reply = Reply::status(0);
         reply.raw_head = Some(bytes.into());
@@ -123,26 +123,26 @@ impl Reply {
         reply
     }
 
-    /// A body that comes while it is made, ending when the sender is dropped.
+    /// A streamed body that ends when the sender is dropped.
     pub fn stream(status: u16, content_type: &str, messages: Receiver<Vec<u8>>) -> Reply {
         let mut reply = Reply::with_body(status, content_type, "");
         reply.framing = Framing::Stream(Arc::new(Mutex::new(messages)));
         reply
     }
 
-    /// The connection reset before anything is sent.
+    /// Resets the connection before sending anything.
     pub fn reset() -> Reply {
         let mut reply = Reply::status(200).reset_after(0);
         reply.cut = Some(Cut::BeforeHead);
         reply
     }
 
-    /// The connection closed before anything is sent.
+    /// Closes the connection before sending anything.
     pub fn hang_up() -> Reply {
         Reply::raw("")
     }
 
-    /// The answer of a proxy to CONNECT: from here on the bytes go to and from that address.
+    /// A proxy's response to CONNECT: bytes are then forwarded to and from that address.
     pub fn tunnel(to: SocketAddr) -> Reply {
         let mut reply = Reply::raw("HTTP/1.1 200 Connection established\r\n\r\n");
         reply.tunnel = Some(to);
@@ -166,13 +166,13 @@ impl Reply {
         self
     }
 
-    /// Sends the head one byte at a time, with this pause between two of them.
+    /// Sends the head one byte at a time with this pause.
     pub fn drip_head(mut self, pause: Duration) -> Reply {
         self.head_pace = Some(pause);
         self
     }
 
-    /// Sends the body one byte at a time, with this pause between two of them.
+    /// Sends the body one byte at a time with this pause.
     pub fn drip(mut self, pause: Duration) -> Reply {
         self.body_pace = Some(pause);
         self
@@ -183,13 +183,13 @@ impl Reply {
         self
     }
 
-    /// Repeats the body for ever.
+    /// Repeats the body endlessly.
     pub fn endless(mut self) -> Reply {
         self.framing = Framing::Endless;
         self
     }
 
-    /// Says this `Content-Length`, whatever the body is, and closes after it.
+    /// Sends this `Content-Length` regardless of the body, then closes.
     pub fn announce(mut self, length: u64) -> Reply {
         self.framing = Framing::Announced(length);
         self.close()
@@ -201,7 +201,7 @@ impl Reply {
         self
     }
 
-    /// Closes after that many bytes of the body, although more were announced.
+    /// Closes after this many bytes of the body, although `Content-Length` announced more.
     pub fn close_after(mut self, body_bytes: usize) -> Reply {
         self.cut = Some(Cut::InBody(body_bytes));
         self.close()
@@ -228,7 +228,7 @@ impl Reply {
         self
     }
 
-    /// The body, for a test that spoils it.
+    /// The body, for tests that corrupt it.
     pub fn content(&self) -> &[u8] {
         &self.body
     }
@@ -239,7 +239,7 @@ impl Reply {
         self
     }
 
-    /// A 204, which can't have a body, as a 200 that can.
+    /// Turns a 204, which cannot have a body, into a 200.
     pub fn with_room(mut self) -> Reply {
         self.status = if self.status == 204 { 200 } else { self.status };
         self
@@ -263,7 +263,7 @@ impl Reply {
                 .map(|(name, value)| format!("{name}: {value}")),
         );
         match &self.framing {
-            // A 204 and a 304 have no body, and must not say how long it is.
+            // 204 and 304 have no body and no `Content-Length`.
             Framing::Length if matches!(self.status, 204 | 304) => {}
             Framing::Length => lines.push(format!("content-length: {}", self.body.len())),
             Framing::Announced(length) => lines.push(format!("content-length: {length}")),

@@ -1,7 +1,7 @@
-//! One run of a program in a [`Sandbox`], and what must come out of it.
+//! One run of a program in a [`Sandbox`], with its expected output and exit code.
 //!
-//! Unless told otherwise that is nothing on stdout, nothing on stderr and exit code 0; texts are compared whole. No run may
-//! print a full key unless it says that it may.
+//! By default, stdout and stderr must be empty and the exit code 0. Outputs are compared whole. Printing a full key fails
+//! the test unless the run allows it.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -21,7 +21,7 @@ use super::capture::Capture;
 use super::pty::Terminal;
 use super::sandbox::{Sandbox, Variable};
 
-/// No run takes longer: a hang is a failure, not a stuck suite.
+/// The time limit of a run, so that a hang fails one test instead of blocking the suite.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How a program ended.
@@ -40,7 +40,7 @@ impl From<ExitStatus> for Exit {
     }
 }
 
-/// What one of the two output streams must be.
+/// The expectation for one output stream.
 #[derive(Clone, Debug)]
 enum Text {
     Any,
@@ -88,7 +88,7 @@ struct Expected {
     may_show_keys: bool,
 }
 
-/// What to run, and what must come out.
+/// A program to run and its expected result.
 pub struct Run<'a> {
     sandbox: &'a Sandbox,
     program: OsString,
@@ -130,25 +130,25 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Without this variable, also one that the sandbox sets (`HOME`, `PATH`).
+    /// Removes an environment variable, including those that the sandbox sets (`HOME`, `PATH`).
     pub fn no_env(mut self, name: impl AsRef<OsStr>) -> Run<'a> {
         self.environment.push((name.as_ref().to_owned(), None));
         self
     }
 
-    /// With the `PATH` of the test itself, for programs of the machine (`git`).
+    /// Uses the test's own `PATH`, for installed programs such as `git`.
     pub fn machine_path(self) -> Run<'a> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         self.env("PATH", path)
     }
 
-    /// In this directory, relative to the sandbox's working directory.
+    /// Sets the directory, relative to the sandbox's working directory.
     pub fn cwd(mut self, directory: impl AsRef<Path>) -> Run<'a> {
         self.cwd = self.sandbox.cwd().join(directory);
         self
     }
 
-    /// Another program than `llamactl`.
+    /// Runs another program instead of `llamactl`.
     pub fn program(mut self, program: impl AsRef<OsStr>) -> Run<'a> {
         program.as_ref().clone_into(&mut self.program);
         self
@@ -159,25 +159,25 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// The whole stdout. A text that starts with a line end may be indented.
+    /// Expects exactly this stdout. A text that starts with a line break may be indented.
     pub fn stdout(mut self, text: &str) -> Run<'a> {
         self.expected.stdout = Text::exactly(text);
         self
     }
 
-    /// The whole stderr. A text that starts with a line end may be indented.
+    /// Expects exactly this stderr. A text that starts with a line break may be indented.
     pub fn stderr(mut self, text: &str) -> Run<'a> {
         self.expected.stderr = Text::exactly(text);
         self
     }
 
-    /// Stdout holds this, among other things.
+    /// Expects stdout to contain this.
     pub fn stdout_has(mut self, part: &str) -> Run<'a> {
         self.expected.stdout.having(part);
         self
     }
 
-    /// Stderr holds this, among other things.
+    /// Expects stderr to contain this.
     pub fn stderr_has(mut self, part: &str) -> Run<'a> {
         self.expected.stderr.having(part);
         self
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Ended by this signal.
+    /// Expects the program to die of this signal.
     pub fn signal(mut self, signal: Signal) -> Run<'a> {
         self.expected.exit = Some(Exit::Signal(signal.as_raw()));
         self
@@ -209,29 +209,29 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Nothing is checked but keys and the time limit; the test looks at the output itself.
+    /// Checks only for keys and the time limit; the test examines the output itself.
     pub fn anything(self) -> Run<'a> {
         self.any_stdout().any_stderr().any_exit()
     }
 
-    /// For what hands keys on by design.
+    /// Allows keys in the output, for commands that print credentials by design.
     pub fn may_show_keys(mut self) -> Run<'a> {
         self.expected.may_show_keys = true;
         self
     }
 
-    /// Another time limit than a minute.
+    /// Sets the time limit (default: one minute).
     pub fn limit(mut self, limit: Duration) -> Run<'a> {
         self.limit = limit;
         self
     }
 
-    /// Runs to the end and checks what came out.
+    /// Runs the program and checks the result.
     pub fn run(self) -> Output {
         self.spawn().wait()
     }
 
-    /// Starts it, to be waited for, signalled or killed.
+    /// Starts the program; the test can wait for it, signal it or kill it.
     pub fn spawn(self) -> Running<'a> {
         let mut command = self.command("dumb");
         command
@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs it in a terminal instead. Of the expectations only the one about keys counts there.
+    /// Runs the program in a pseudo-terminal. Of the expectations only the one about keys applies.
     pub fn terminal(self) -> Terminal<'a> {
         self.terminal_but(None)
     }
@@ -301,8 +301,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// As in a terminal's foreground. A suite in the background, or below `nohup`, is told to ignore some signals, and so
-/// would be what it starts.
+/// Restores default signal handling: a suite started in the background or with `nohup` ignores some signals, and children
+/// would inherit that.
 #[allow(unsafe_code)]
 fn heed_signals() {
     static ONCE: Once = Once::new();
@@ -341,12 +341,12 @@ impl Running<'_> {
         self.child.id()
     }
 
-    /// Waits until this is on stdout (it may have been there for long).
+    /// Waits until stdout contains this.
     pub fn wait_for_stdout(&self, text: &str) {
         self.wait_for(&self.stdout, "stdout", text);
     }
 
-    /// Waits until this is on stderr (it may have been there for long).
+    /// Waits until stderr contains this.
     pub fn wait_for_stderr(&self, text: &str) {
         self.wait_for(&self.stderr, "stderr", text);
     }
@@ -371,7 +371,7 @@ impl Running<'_> {
         let _ = self.child.kill();
     }
 
-    /// Waits for the end and checks what came out.
+    /// Waits for the program to end and checks the result.
     pub fn wait(mut self) -> Output {
         let exit = self.exit_in_time();
         let left = self
@@ -461,7 +461,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// What came out. The texts have `[HOME]`, `[CWD]` and `[SERVER]` in them, the raw bytes have not.
+/// The output of a run. Paths and URLs in the texts are replaced by `[HOME]`, `[CWD]` and `[SERVER]`; raw bytes are unchanged.
 #[derive(Clone, Debug)]
 pub struct Output {
     pub stdout: String,
@@ -479,12 +479,12 @@ impl Output {
     }
 }
 
-/// Says that a part of the tests can't be done here, past the capture of what passing tests print.
+/// Announces a skipped test directly on the terminal, since the output of passing tests is captured.
 pub fn say_skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// Does the same `count` times at once, each in a thread of its own, all starting together.
+/// Runs a task in `count` threads that start at the same time.
 pub fn parallel<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(count);
     let run = |i| {

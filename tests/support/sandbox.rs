@@ -1,4 +1,4 @@
-//! A place to run the real binary in: a home, a working directory and no variable but those the test sets.
+//! A sandbox for the real binary: a home, a working directory, and only the environment variables that the test sets.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,10 +16,10 @@ use super::secrets::{KEY, OTHER_KEY, Secrets, TWIN_KEY, key_like};
 use super::server::Server;
 use super::stub::Stub;
 
-/// A variable that is set to something, or not set.
+/// An environment variable with its value, or unset.
 pub(super) type Variable = (OsString, Option<OsString>);
 
-/// What a program may talk to: a server, and the tokens that must not be printed.
+/// A server that a program contacts, and the tokens that must not be printed.
 pub trait Peer {
     fn known(&self) -> (&Server, &Secrets);
 }
@@ -39,7 +39,7 @@ impl Peer for ControlPlane {
 /// The program under test.
 pub const LLAMACTL: &str = env!("CARGO_BIN_EXE_llamactl");
 
-/// Directories of a test's own, removed when it is dropped.
+/// Temporary directories of one test, removed on drop.
 pub struct Sandbox {
     root: TempDir,
     environment: Mutex<Vec<Variable>>,
@@ -77,13 +77,13 @@ impl Sandbox {
         self.root.path().canonicalize().expect("the sandbox's path")
     }
 
-    /// Sets a variable for all runs that follow.
+    /// Sets an environment variable for all following runs.
     pub fn env(self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Sandbox {
         self.set_env(name, value);
         self
     }
 
-    /// The same, for a sandbox that is in use.
+    /// Like [`Sandbox::env`], for a sandbox in use.
     pub fn set_env(&self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
         let variable = (name.as_ref().to_owned(), Some(value.as_ref().to_owned()));
         lock(&self.environment).push(variable);
@@ -93,7 +93,7 @@ impl Sandbox {
         lock(&self.environment).clone()
     }
 
-    /// Shows `text` as `placeholder` in all outputs.
+    /// Replaces `text` by `placeholder` in all outputs.
     pub fn replace(&self, text: &str, placeholder: &str) {
         let mut all = lock(&self.replacements);
         all.push((text.to_string(), placeholder.to_string()));
@@ -101,12 +101,12 @@ impl Sandbox {
         all.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
     }
 
-    /// No output may hold this text.
+    /// Fails if an output contains this text.
     pub fn secret(&self, secret: &str) {
         lock(&self.secrets)[0].add(secret);
     }
 
-    /// Shows the server's URL as `[SERVER]`, and takes its tokens, also those it makes later, for secrets.
+    /// Replaces the server's URL by `[SERVER]` and treats its tokens as secrets, including those that it creates later.
     pub fn knows(&self, peer: &impl Peer) {
         self.knows_as("SERVER", peer);
     }
@@ -180,7 +180,7 @@ impl Sandbox {
         tree(&self.cwd())
     }
 
-    /// Puts a shell script into the only directory of `PATH`: a browser, a `git`.
+    /// Creates a shell script in the only directory of `PATH`, for example a browser or `git`.
     pub fn program(&self, name: &str, script: &str) -> PathBuf {
         let path = self.root().join("bin").join(name);
         // By a process of its own: were the file open here, a program that another test starts just now would inherit
@@ -198,12 +198,12 @@ impl Sandbox {
         path
     }
 
-    /// What to run: `llamactl` with these arguments, separated by blanks. [`Run::arg`] adds others.
+    /// Runs `llamactl` with these space-separated arguments. [`Run::arg`] adds further ones.
     pub fn cmd(&self, arguments: &str) -> Run<'_> {
         self.args(arguments.split_whitespace())
     }
 
-    /// The same with the arguments one by one.
+    /// Runs `llamactl` with a list of arguments.
     pub fn args(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run<'_> {
         let arguments = arguments.into_iter().map(|a| a.as_ref().to_owned());
         Run::new(self, LLAMACTL, arguments.collect())
@@ -216,7 +216,7 @@ impl Sandbox {
             .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
     }
 
-    /// Fails if a text holds a full key. For what comes out by other ways than a run.
+    /// Fails if a text contains a full key, for text that does not come from a run.
     pub fn assert_no_key(&self, what: &str, text: &str) {
         let registered = lock(&self.secrets).iter().find_map(|s| s.found_in(text));
         let found = registered.or_else(|| key_like(text).map(str::to_string));

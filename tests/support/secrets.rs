@@ -1,12 +1,12 @@
 //! Finds full keys in what a program printed.
 //!
-//! Every output that a [`Sandbox`](super::Sandbox) captures goes through here. Two nets: the texts that a test or its
-//! server registered, and anything that looks like a key at all, registered or not.
+//! Every output that a [`Sandbox`](super::Sandbox) captures is searched for registered secrets and for anything that looks
+//! like a key.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A key as the service makes them, for tests that need just one.
+/// A key in the service's format, for tests that need just one.
 pub const KEY: &str = "llx-0123456789abcdefghijklmnop";
 
 /// Another key with another mask.
@@ -15,7 +15,7 @@ pub const OTHER_KEY: &str = "llx-zyxwvutsrqponm9876543210ab";
 /// Another key with the same mask as [`KEY`].
 pub const TWIN_KEY: &str = "llx-01xxxxxxxxxxxxxxxxxxxxmnop";
 
-/// A mask leaves at most six characters before its stars, so this many after `llx-` are a key.
+/// A mask keeps at most six characters before the stars, so more characters after `llx-` are a key.
 const LOOKS_LIKE_A_KEY: usize = 12;
 
 /// A set of texts that must not be printed. Clones share the set.

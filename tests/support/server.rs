@@ -1,7 +1,7 @@
-//! A loopback HTTP/1.1 server that sends exactly what it is told to, also what no decent server would.
+//! A loopback HTTP/1.1 server that sends exactly what a test specifies, including invalid responses.
 //!
-//! It knows the wire and nothing else: a handler turns each [`Request`] into a [`Reply`]. Which requests are right is
-//! decided by [`stub`](super::stub) and [`control_plane`](super::control_plane), which stand on it.
+//! A handler turns each [`Request`] into a [`Reply`]. [`stub`](super::stub) and [`control_plane`](super::control_plane)
+//! are built on it and decide which requests are correct.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::reply::{Cut, End, Framing, Gate, Reply};
 
-/// One request as it came in.
+/// One received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -28,7 +28,7 @@ pub struct Request {
     /// Names in lower case, in the order sent.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Which connection it came on, counted from 1.
+    /// The number of the connection, from 1.
     pub connection: usize,
     pub at: Instant,
 }
@@ -55,7 +55,7 @@ impl Request {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; none if it is none.
+    /// The body as JSON; `None` if it is not.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -87,14 +87,14 @@ impl fmt::Display for Request {
 /// Turns a request into a reply.
 pub type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
-/// What the server's threads share.
+/// The state shared by the server's threads.
 struct Shared {
     handler: Box<Handler>,
     tls: Option<Arc<rustls::ServerConfig>>,
     connections: AtomicUsize,
     requests: Mutex<Vec<Request>>,
     arrived: Condvar,
-    /// Opens when the server is dropped: nothing waits longer.
+    /// Opens when the server is dropped, which ends all waits.
     stop: Gate,
 }
 
@@ -103,7 +103,7 @@ impl Shared {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets time go by; false if the server was dropped meanwhile.
+    /// Sleeps; false if the server was dropped meanwhile.
     fn pause(&self, time: Duration) -> bool {
         !self.stop.pass(time)
     }
@@ -205,7 +205,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop.open();
-        // Wakes the accepting thread up, which then sees that it is over.
+        // Wakes up the accepting thread, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -215,7 +215,7 @@ impl<T: Read + Write + Send> Connection for T {}
 
 /// One connection, from its first request to its end.
 fn serve(shared: &Shared, stream: TcpStream, number: usize) {
-    // Small pieces must leave when they are written, or the slow replies would not be what they say.
+    // Small writes must be sent at once, or slow replies would be merged.
     let _ = stream.set_nodelay(true);
     let stream = Arc::new(stream);
     let connection: Box<dyn Connection> = match &shared.tls {
@@ -229,7 +229,7 @@ fn serve(shared: &Shared, stream: TcpStream, number: usize) {
     while let Some(request) = read_request(&mut connection, number) {
         shared.requests().push(request.clone());
         let reply = (shared.handler)(&request);
-        // After the handler: who waits for a request finds its traces there too.
+        // After the handler, so that a test that waits for the request also sees the handler's effects.
         shared.arrived.notify_all();
         let headless = request.method == "HEAD";
         let sent = send(shared, connection.get_mut(), &reply, headless);
@@ -239,7 +239,7 @@ fn serve(shared: &Shared, stream: TcpStream, number: usize) {
         }
         if sent.is_err() || reply.end != End::KeepAlive {
             if reply.end == End::Reset {
-                // Closing with a linger time of zero is what sends a reset.
+                // Closing with a linger time of zero sends a reset.
                 #[cfg(unix)]
                 let _ = rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO));
             }
@@ -248,7 +248,7 @@ fn serve(shared: &Shared, stream: TcpStream, number: usize) {
     }
 }
 
-/// Lets the connection's owner keep a handle on the stream below TLS.
+/// Keeps access to the TCP stream below TLS.
 struct SharedStream(Arc<TcpStream>);
 
 impl Read for SharedStream {
@@ -281,7 +281,7 @@ fn tunnel(client: &TcpStream, to: SocketAddr) {
     });
 }
 
-/// Reads one request; none at the end of the connection or where it is no HTTP.
+/// Reads one request; `None` at the end of the connection or if it is not HTTP.
 fn read_request(connection: &mut impl BufRead, number: usize) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -337,7 +337,7 @@ fn read_body(connection: &mut impl BufRead, request: &Request) -> Option<Vec<u8>
     Some(body)
 }
 
-/// Sends a reply, up to where it is to be cut. An error means that the client is gone or that the server was dropped.
+/// Sends a reply, possibly truncated. An error means that the client disconnected or the server was dropped.
 fn send(
     shared: &Shared,
     out: &mut dyn Connection,

@@ -1,10 +1,10 @@
-//! Profiles on disk without a command that makes them: for tests that begin after signing in.
+//! Builds a store on disk, for tests that begin after signing in.
 
 use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 
-/// One environment, the current one, and its profiles; the first one is current.
+/// The current environment and its profiles; the first profile is current.
 pub struct Stored {
     api_url: String,
     requires_auth: bool,
@@ -22,7 +22,7 @@ impl Stored {
         }
     }
 
-    /// It asks for no key.
+    /// Without authentication.
     pub fn open(mut self) -> Stored {
         self.requires_auth = false;
         self
@@ -43,7 +43,7 @@ impl Stored {
         self
     }
 
-    /// Puts the file into the sandbox's home.
+    /// Writes the file to the sandbox's home.
     pub fn put(&self, sandbox: &Sandbox) {
         let environment = json!({
             "api_url": self.api_url,

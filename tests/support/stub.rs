@@ -1,7 +1,7 @@
-//! A server that expects certain requests and no others.
+//! A server that expects an exact set of requests.
 //!
-//! A request nobody expected is answered 500 and fails the test at its end; so does an expectation nobody used. What an
-//! expectation does not mention must not be there: no other query, no body, no `Authorization`.
+//! An unexpected request gets a 500 response and fails the test at its end; so does an expectation that was not met. Query,
+//! body and `Authorization` must be absent unless the expectation states them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ pub fn request(method: &str, path: &str) -> Expectation {
     }
 }
 
-/// One expected request and what it is answered.
+/// One expected request and its replies.
 pub struct Expectation {
     method: String,
     path: String,
@@ -120,36 +120,36 @@ impl Expectation {
         self
     }
 
-    /// With whatever body.
+    /// With any body.
     pub fn any_body(mut self) -> Expectation {
         self.body = Body::Any;
         self
     }
 
-    /// Answered so. Said several times: the first request gets the first reply, and so on.
+    /// Adds a reply; the first request gets the first reply, and so on.
     pub fn reply(mut self, reply: Reply) -> Expectation {
         self.replies.push(reply);
         self
     }
 
-    /// Answered with this status and JSON text.
+    /// Replies with this status and JSON text.
     pub fn json(self, status: u16, body: &str) -> Expectation {
         self.reply(Reply::json(status, body))
     }
 
-    /// Expected so often; the last reply is repeated. Without this: as often as there are replies.
+    /// Expects this many requests and repeats the last reply. Default: the number of replies.
     pub fn times(mut self, times: usize) -> Expectation {
         (self.least, self.most) = (Some(times), Some(times));
         self
     }
 
-    /// Expected any number of times, also never.
+    /// Expected any number of times, including zero.
     pub fn any_times(mut self) -> Expectation {
         (self.least, self.most) = (Some(0), Some(usize::MAX));
         self
     }
 
-    /// Expected once or more.
+    /// Expected at least once.
     pub fn at_least_once(mut self) -> Expectation {
         (self.least, self.most) = (Some(1), Some(usize::MAX));
         self
@@ -163,7 +163,7 @@ impl Expectation {
         self.most.unwrap_or(self.replies.len())
     }
 
-    /// What is different in a request; nothing where it is the expected one.
+    /// The differences between a request and this expectation; empty if it matches.
     fn differences(&self, request: &Request) -> Vec<String> {
         let mut found = Vec::new();
         let mut compare =
@@ -272,7 +272,7 @@ impl State {
     }
 }
 
-/// The strict server. Dropping it checks that all came as expected.
+/// The strict server. Dropping it checks that all expectations were met.
 pub struct Stub {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -306,7 +306,7 @@ impl Stub {
         }
     }
 
-    /// Adds an expectation. Of several that fit, the first that is not used up answers.
+    /// Adds an expectation. If several match, the first that is not exhausted replies.
     pub fn expect(&self, expectation: Expectation) -> &Stub {
         assert!(!expectation.replies.is_empty(), "{expectation}: no reply");
         for (_, value) in &expectation.headers {
@@ -318,13 +318,13 @@ impl Stub {
         self
     }
 
-    /// From here on the requests must come in the order in which they were registered.
+    /// From now on, requests must arrive in the order of registration.
     pub fn in_order(&self) -> &Stub {
         lock(&self.state).in_order = true;
         self
     }
 
-    /// Checks now what dropping would check, and forgets it: the next part of a test starts afresh.
+    /// Checks the expectations now and clears them, for the next part of a test.
     pub fn verify(&self) {
         let state = std::mem::take(&mut *lock(&self.state));
         let problems = state.problems();
