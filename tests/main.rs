@@ -32,4 +32,5 @@ mod support;
 mod support_works;
 mod terminal;
 mod token;
+mod transport;
 mod usage;

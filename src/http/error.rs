@@ -251,6 +251,8 @@ fn tls_error(error: &rustls::Error) -> TlsError {
             TlsError::WrongName { names: Vec::new() }
         }
         error if tls::is_about_the_issuer(error) => TlsError::UnknownIssuer,
+        // A root of the same name, but with another key: an authority that was created again.
+        E::InvalidCertificate(CertificateError::BadSignature) => TlsError::UnknownIssuer,
         E::InvalidCertificate(CertificateError::Other(inner)) => {
             TlsError::Unsupported(inner.to_string())
         }

@@ -19,6 +19,7 @@ pub mod run;
 pub mod sandbox;
 pub mod secrets;
 pub mod server;
+pub mod socks;
 pub mod stored;
 pub mod stub;
 pub mod tls;
