@@ -24,7 +24,6 @@ mod projects;
 mod select;
 
 use crate::app::App;
-use crate::cli::complete::Shell;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::{Id, OptId};
 use crate::error::{Error, Result};
@@ -61,12 +60,11 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Id::DeploymentsWait => deployments::wait::run(given, app),
         Id::DeploymentsDelete => deployments::delete::run(given, app),
         Id::Config => config::run(given, app),
-        Id::CompletionBash => completion::print(Shell::Bash),
-        Id::CompletionZsh => completion::print(Shell::Zsh),
-        Id::CompletionFish => completion::print(Shell::Fish),
-        Id::CompletionGenerate => completion::generate(given),
+        Id::CompletionBash | Id::CompletionZsh | Id::CompletionFish | Id::CompletionGenerate => {
+            completion::generate::run(given, app)
+        }
         Id::CompletionInstall => completion::install::run(given, app),
-        Id::CompletionNames => completion::names(given, app),
+        Id::CompletionNames => completion::names::run(given, app),
     }
 }
 
