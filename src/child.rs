@@ -23,8 +23,8 @@ const DEFAULT_PATH: &str = "/usr/bin:/bin";
 const STDERR_LIMIT: u64 = 8 * 1024;
 /// How often a running child is looked at.
 const POLL: Duration = Duration::from_millis(10);
-/// Environment variables that no child gets, with `LLAMA_CLOUD_API_KEY_FILE` because a path to a key is as good as one.
-const SECRETS: [&str; 2] = [vars::API_KEY, "LLAMA_CLOUD_API_KEY_FILE"];
+/// Environment variables that no child gets: keys, and paths to keys.
+const SECRETS: [&str; 2] = [vars::API_KEY, vars::API_KEY_FILE];
 /// What Windows needs to start a program at all.
 const WINDOWS: [&str; 4] = ["SYSTEMROOT", "PATHEXT", "TEMP", "TMP"];
 

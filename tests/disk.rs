@@ -1,6 +1,6 @@
-//! Disks that are full, files that are somebody else's, and the order in which the program speaks to the system.
+//! Full disks, files of other users, and the order of system calls.
 //!
-//! Some of it needs root, `strace` or a mount of its own; where that is not to be had, the test says so and passes.
+//! Some tests need root, `strace` or mounts; those that are skipped say so.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::support::{
 
 const URL: &str = "https://llama.example.com";
 const DIRECTORY: &str = "../home/.config/llamactl";
-/// `nobody`, wherever there is one.
+/// The user `nobody`.
 const NOBODY: u32 = 65534;
 
 fn with_many_profiles() -> Sandbox {
@@ -73,7 +73,7 @@ fn full_disk_at_any_point_loses_and_leaves_nothing() {
 
 #[test]
 fn full_file_system_changes_nothing() {
-    // A mount that nobody else sees, gone with the shell that made it.
+    // A mount in a namespace of its own, which ends with the shell.
     let sandbox = Sandbox::new().env("LLAMACTL_CONFIG_DIR", "disk");
     fs::create_dir(sandbox.cwd().join("disk")).expect("a directory");
     let script = format!(
@@ -149,18 +149,18 @@ fn symlink_to_a_device_is_an_error() {
     }
 }
 
-/// A sandbox whose program runs as `nobody`; none where that can't be.
+/// A sandbox with a program that `nobody` can run; `None` if that is not possible.
 fn as_nobody() -> Option<(Sandbox, PathBuf)> {
     let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
     if !rustix::process::geteuid().is_root() || !has_setpriv {
-        say_skipped("only root can be somebody else, with setpriv");
+        say_skipped("tests with two users need root and setpriv");
         return None;
     }
     let sandbox = Sandbox::new();
     let root = sandbox.home().parent().expect("the sandbox").to_path_buf();
     fs::set_permissions(&root, fs::Permissions::from_mode(0o711)).expect("its mode");
     let program = root.join("bin/llamactl");
-    // By a process of its own: while this one has it open for writing, nobody can run it.
+    // By a process of its own: a file that is open for writing cannot be run.
     let installed = Command::new("install")
         .args(["-m", "755", LLAMACTL])
         .arg(&program)
@@ -352,14 +352,14 @@ fn trace(sandbox: &Sandbox, line: &str) -> Option<Vec<Call>> {
     Some(found)
 }
 
-/// The mode that a file is made with.
+/// The mode that a file is created with.
 fn mode_of(call: &Call) -> Option<&str> {
     call.text.contains("O_CREAT").then_some(())?;
     let (_, mode) = call.text.rsplit_once(", ")?;
     Some(mode.trim_end().trim_end_matches(')'))
 }
 
-/// That the file came to be by: make it closed to others, write, sync, rename, sync the directory.
+/// The file was written in this order: create it privately, write, sync, rename, sync the directory.
 fn assert_atomic(calls: &[Call], target: &str) {
     let temporary = calls
         .iter()
@@ -391,7 +391,7 @@ fn assert_atomic(calls: &[Call], target: &str) {
     at(renamed, "sync of the directory", &|call| {
         call.name == "fsync" && call.file == directory
     });
-    // Nothing is written after the sync, and nobody writes the target itself.
+    // Nothing is written after the sync, and the target is never written itself.
     let late = calls[synced..]
         .iter()
         .any(|call| of_temporary(call) && call.name.contains("write"));
@@ -401,7 +401,7 @@ fn assert_atomic(calls: &[Call], target: &str) {
     assert!(!late && !direct, "{calls:#?}");
 }
 
-/// That no file was open to others at any moment, whatever the user's mask.
+/// No file was accessible to others at any moment, whatever the umask.
 fn assert_closed(calls: &[Call]) {
     let mut modes = BTreeMap::new();
     for call in calls {
@@ -424,7 +424,7 @@ fn assert_closed(calls: &[Call]) {
 }
 
 #[test]
-fn a_file_with_a_key_is_closed_written_synced_and_renamed_in_that_order() {
+fn files_with_keys_are_written_privately_synced_and_renamed() {
     let sandbox = Sandbox::new();
     let target = "/home/.config/llamactl/profiles.json";
     let token = format!("auth token --no-verify --project p --name a --api-key {KEY}");
@@ -510,7 +510,6 @@ fn temporary_files_are_kept_without_locks() {
     assert!(sandbox.exists(left));
 }
 
-/// What has taken its place is not called unchanged because the disk failed afterwards.
 #[test]
 fn failed_directory_sync_is_a_warning() {
     let may_be_undone =

@@ -129,7 +129,7 @@ fn auth_get_lists_profiles() {
 }
 
 #[test]
-fn nothing_is_listed_as_nothing() {
+fn empty_lists_are_empty_in_every_format() {
     let sandbox = Sandbox::new();
     sandbox
         .cmd("auth get")
@@ -423,7 +423,7 @@ fn environments_are_added_listed_chosen_and_deleted() {
 }
 
 #[test]
-fn the_built_in_environment_stays() {
+fn built_in_environment_cannot_be_removed() {
     let sandbox = Sandbox::new();
     let table = "
         API_URL                          REQUIRES_AUTH  ACTIVE
@@ -449,7 +449,7 @@ fn the_built_in_environment_stays() {
 }
 
 #[test]
-fn environments_that_are_none() {
+fn invalid_environment_urls_are_usage_errors() {
     let sandbox = two_profiles();
     let before = sandbox.read(STORE);
     for verb in ["get", "use", "delete"] {
@@ -493,7 +493,7 @@ fn environments_that_are_none() {
 }
 
 #[test]
-fn a_server_that_is_no_control_plane_is_not_added() {
+fn server_that_is_no_control_plane_is_not_added() {
     for (reply, said) in [
         (
             Reply::html(200, "<html>"),
@@ -524,7 +524,7 @@ fn a_server_that_is_no_control_plane_is_not_added() {
 }
 
 #[test]
-fn what_a_server_says_of_itself_is_stored_and_may_warn() {
+fn version_response_is_stored_and_may_warn() {
     let mut world = World::default();
     world.min_llamactl_version = Some("9.1".to_string());
     world.capabilities = vec!["\u{1b}[31mred".to_string()];
@@ -626,7 +626,7 @@ fn projects_get_lists_projects() {
 }
 
 #[test]
-fn projects_use_changes_the_profile_s_project() {
+fn projects_use_changes_the_project_of_the_profile() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = at(&plane);
     sandbox
@@ -691,7 +691,7 @@ fn projects_use_changes_the_profile_s_project() {
 }
 
 #[test]
-fn another_profile_than_the_current_one() {
+fn profile_option_selects_another_profile() {
     let plane = ControlPlane::start(World::populated(KEY).key(OTHER_KEY));
     let sandbox = at(&plane);
     let work = profile("work", "proj-web", KEY);
@@ -814,7 +814,7 @@ fn organizations_get_lists_organizations() {
 }
 
 #[test]
-fn a_server_without_organizations() {
+fn server_without_organizations_is_a_warning() {
     let mut world = World::populated(KEY);
     world.capabilities.clear();
     let plane = ControlPlane::start(world);
@@ -854,7 +854,7 @@ fn a_server_without_organizations() {
 }
 
 #[test]
-fn a_refused_key_ends_with_4() {
+fn rejected_key_is_exit_4() {
     let plane = ControlPlane::start(World::populated(OTHER_KEY));
     let sandbox = at(&plane);
     let before = sandbox.read(STORE);
@@ -879,7 +879,7 @@ fn a_refused_key_ends_with_4() {
 }
 
 #[test]
-fn a_profile_without_the_key_that_its_server_wants() {
+fn profile_without_a_required_key_is_exit_4() {
     let sandbox = two_profiles();
     let bare = with(profile("bare", "p", KEY), "api_key", Value::Null);
     sandbox.write_store(&store(&environment(SELF_HOSTED, &[bare])));
@@ -898,7 +898,7 @@ fn a_profile_without_the_key_that_its_server_wants() {
 }
 
 #[test]
-fn a_server_that_needs_no_key_can_be_looked_at() {
+fn server_without_authentication_needs_no_key() {
     let world = World::open().project("proj-web", "Website", "default");
     let plane = ControlPlane::start(world.deployment(Deployment::new("proj-web", "search")));
     let sandbox = Sandbox::new();
@@ -937,7 +937,7 @@ fn a_server_that_needs_no_key_can_be_looked_at() {
 }
 
 #[test]
-fn what_servers_and_files_say_can_t_play_tricks_on_the_terminal() {
+fn text_of_servers_and_files_is_escaped() {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2Jred\u{202e}\nline\u{9b}";
     let shown = "\\u{1b}]0;owned\\u{7}\\u{1b}[2Jred\\u{202e}";
     let mut world = World::populated(KEY);
@@ -997,7 +997,7 @@ fn what_servers_and_files_say_can_t_play_tricks_on_the_terminal() {
 }
 
 #[test]
-fn a_long_list_of_choices_is_cut_off() {
+fn long_list_of_choices_is_shortened() {
     let mut world = World::default().key(KEY);
     for number in 1..=23 {
         world = world.project(&format!("p{number}"), &format!("p{number}"), "org");
@@ -1021,7 +1021,7 @@ fn a_long_list_of_choices_is_cut_off() {
 }
 
 #[test]
-fn a_project_that_no_profile_can_have() {
+fn project_with_an_invalid_id_is_an_error() {
     let plane = ControlPlane::start(World::default().key(KEY).project("a b", "A", "org"));
     let sandbox = at(&plane);
     let before = sandbox.stored();
@@ -1035,7 +1035,7 @@ fn a_project_that_no_profile_can_have() {
 
 /// What another process deletes while the server is asked stays deleted.
 #[test]
-fn a_profile_that_is_deleted_meanwhile() {
+fn profile_deleted_meanwhile_is_an_error() {
     let stub = Stub::new();
     let gate = Gate::default();
     let projects = r#"{"projects": [{"project_id": "p2", "deployment_count": 0}]}"#;

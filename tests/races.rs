@@ -1,4 +1,4 @@
-//! Many at once: sixteen processes that change what is stored, each in another way.
+//! Concurrency: sixteen processes that change the store at once, each in another way.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,19 @@ use crate::support::{
     ControlPlane, Exit, Output, Run, STORE, Sandbox, World, environment, parallel, profile,
 };
 
-/// What one of the sixteen did.
+/// One command and its result.
 struct Done {
     line: String,
     output: Output,
 }
 
 impl Done {
-    fn worked(&self) -> bool {
+    fn succeeded(&self) -> bool {
         self.output.exit == Exit::Code(0)
     }
 }
 
-/// The profiles of an environment; none where it is gone.
+/// The profiles of an environment; `None` if it was deleted.
 fn profiles<'s>(store: &'s Value, url: &str) -> Option<&'s Vec<Value>> {
     let environments = store["environments"].as_array()?;
     let found = environments.iter().find(|env| env["api_url"] == url)?;
@@ -35,7 +35,7 @@ fn has(store: &Value, url: &str, name: &str) -> bool {
 }
 
 #[test]
-fn sixteen_at_once_each_do_what_they_say() {
+fn sixteen_commands_at_once_lose_no_update() {
     let plane = ControlPlane::start(World::populated(KEY));
     let added = ControlPlane::start(World::populated(KEY));
     let doomed = ControlPlane::start(World::populated(KEY));
@@ -83,7 +83,7 @@ fn sixteen_at_once_each_do_what_they_say() {
             let errors = one.output.stderr.matches("error: ").count();
             assert_eq!(
                 errors,
-                usize::from(!one.worked()),
+                usize::from(!one.succeeded()),
                 "{}: {}",
                 one.line,
                 one.output.stderr
@@ -100,7 +100,7 @@ fn sixteen_at_once_each_do_what_they_say() {
         check(&store, &done, &[&a, &b, &c]);
         let env = sandbox.read(".env");
         let assigned = env.matches("LLAMA_CLOUD_API_KEY=").count();
-        assert_eq!(assigned, usize::from(done[13].worked()), "{env}");
+        assert_eq!(assigned, usize::from(done[13].succeeded()), "{env}");
         assert!(env.starts_with("# mine\n"), "{env}");
         assert!(
             sandbox
@@ -111,7 +111,7 @@ fn sixteen_at_once_each_do_what_they_say() {
     }
 }
 
-/// Nobody's work was lost: what each said that it did is there, unless another one said that it took it away.
+/// No update was lost: what each command reported is in the store, unless another one reported that it deleted it.
 fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
     let what = || format!("{store:#}");
     assert!(
@@ -119,7 +119,7 @@ fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
         "{}",
         what()
     );
-    assert!(done[8].worked() && done[9].worked() && done[10].worked());
+    assert!(done[8].succeeded() && done[9].succeeded() && done[10].succeeded());
     assert!(profiles(store, c).is_none(), "{}", what());
     let deleted = &done[10].output.stderr;
     assert!(deleted.contains("deleted profile 'gone'\n"), "{deleted}");
@@ -132,13 +132,13 @@ fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
         let is_gone = deleted.contains(&format!("deleted profile '{name}'\n"));
         assert_eq!(
             times,
-            usize::from(one.worked() && !is_gone),
+            usize::from(one.succeeded() && !is_gone),
             "{name} {}",
             what()
         );
     }
-    assert_eq!(has(store, a, "base0"), !done[4].worked(), "{}", what());
-    assert_eq!(has(store, a, "base1"), !done[5].worked(), "{}", what());
+    assert_eq!(has(store, a, "base0"), !done[4].succeeded(), "{}", what());
+    assert_eq!(has(store, a, "base1"), !done[5].succeeded(), "{}", what());
     assert!(
         has(store, a, "base2") && has(store, a, "base3"),
         "{}",
@@ -148,7 +148,7 @@ fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
         .into_iter()
         .flatten()
         .find(|one| one["name"] == "base2");
-    let project = if done[12].worked() {
+    let project = if done[12].succeeded() {
         "proj-support"
     } else {
         "proj-web"
@@ -168,7 +168,7 @@ fn check(store: &Value, done: &[Done], [a, b, c]: &[&str; 3]) {
 }
 
 #[test]
-fn one_profile_made_used_and_deleted_at_once() {
+fn creating_using_and_deleting_one_profile_at_once_is_consistent() {
     for _ in 0..10 {
         let sandbox = Sandbox::new().signed_in("https://llama.example.com");
         let made = |i: usize| format!("llx-again-{i:02}-0123456789");
@@ -207,7 +207,7 @@ fn one_profile_made_used_and_deleted_at_once() {
 }
 
 #[test]
-fn two_injects_on_one_file_leave_one_of_two_whole_results() {
+fn concurrent_injects_leave_one_complete_result() {
     for _ in 0..20 {
         let sandbox = Sandbox::new();
         let url = "https://llama.example.com";

@@ -399,8 +399,8 @@ fn in_foreign_directory(_: &Path, _: &Path) -> Option<String> {
     None
 }
 
-/// Takes the permissions of other users off the file, if it is ours and reached without a symlink. A file that nobody may
-/// write (a container's secret) stays as it is.
+/// Removes the permissions of other users, if the file is ours and reached without a symlink. A file without write
+/// permissions (a container's secret) stays as it is.
 #[cfg(unix)]
 fn restrict_file(path: &Path, file: &open::Regular) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
