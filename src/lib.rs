@@ -25,7 +25,6 @@ pub mod secret;
 pub mod shell_quote;
 pub mod store;
 pub mod term;
-pub mod timestamp;
 pub mod url;
 pub mod validate;
 pub mod vars;

@@ -1,4 +1,4 @@
-//! The way to a server: connections, retries, time, redirects, sizes, proxies, certificates, and what of it is shown.
+//! Requests: connections, retries, time limits, redirects, response sizes, proxies, certificates, and what is shown.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -18,12 +18,12 @@ const PROJECTS: &str = "/api/v1beta1/deployments/list-projects";
 const VERSION: &str = "/api/v1beta1/deployments-public/version";
 const EMPTY: &str = r#"{"projects": []}"#;
 
-/// What is reached through a proxy only.
+/// A control plane that is reachable only through a proxy.
 const FAR: &str = "http://plane.invalid";
 const FAR_WARNING: &str =
     "warning: credentials go to http://plane.invalid unencrypted; use https if the server has it\n";
 
-/// A sandbox with a profile at that address, which outputs call `[SERVER]`.
+/// A sandbox with a profile for that server, whose URL is `[SERVER]` in outputs.
 fn at(stub: &Stub) -> Sandbox {
     let sandbox = Sandbox::new().signed_in(&stub.url());
     sandbox.knows(stub);
@@ -34,7 +34,7 @@ fn list(sandbox: &Sandbox) -> Run<'_> {
     sandbox.cmd("projects get -o json")
 }
 
-/// A server that gives its replies one after the other, and what a run against it says.
+/// Runs `projects get` against a server that sends these replies one after the other, and checks its output.
 fn answered(replies: impl IntoIterator<Item = Reply>, code: i32, stderr: &str) -> Output {
     let stub = Stub::new();
     let expected = get(PROJECTS).bearer(KEY);
@@ -68,7 +68,7 @@ fn one_connection_is_used_again() {
 }
 
 #[test]
-fn an_overloaded_server_is_asked_three_times() {
+fn overloaded_server_is_tried_three_times() {
     for status in [429, 502, 503, 504] {
         answered([busy(status), busy(status), Reply::json(200, EMPTY)], 0, "");
     }
@@ -77,9 +77,9 @@ fn an_overloaded_server_is_asked_three_times() {
         3,
         "error: [SERVER] is overloaded (429): Slow down\nhint: try again later\n",
     );
-    // Nothing else gets better by asking again.
-    let trouble = "error: [SERVER] is in trouble (500)\nhint: try again later, or tell the people who run it\n";
-    answered([busy(500)], 3, trouble);
+    // Other statuses are not retried.
+    let error = "error: [SERVER] is in trouble (500)\nhint: try again later, or tell the people who run it\n";
+    answered([busy(500)], 3, error);
     answered(
         [busy(408)],
         3,
@@ -88,7 +88,7 @@ fn an_overloaded_server_is_asked_three_times() {
 }
 
 #[test]
-fn the_server_says_how_long_to_wait() {
+fn retry_after_is_obeyed_up_to_ten_seconds() {
     let wait = |text: &str| Reply::status(503).header("retry-after", text);
     let output = answered([wait("1"), Reply::json(200, EMPTY)], 0, "");
     assert!(output.took >= Duration::from_secs(1), "{:?}", output.took);
@@ -103,10 +103,10 @@ fn the_server_says_how_long_to_wait() {
         "18446744073709551615",
         "Fri, 31 Dec 2100 23:59:59 GMT",
     ] {
-        let trouble = format!(
+        let error = format!(
             "error: [SERVER] is in trouble (503)\nhint: try again later; the server sent Retry-After: {long}, or tell the people who run it\n"
         );
-        let output = answered([wait(long)], 3, &trouble);
+        let output = answered([wait(long)], 3, &error);
         assert!(output.took < Duration::from_secs(5), "{:?}", output.took);
     }
     // An invalid value is ignored.
@@ -116,7 +116,7 @@ fn the_server_says_how_long_to_wait() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_tried_again() {
+fn lost_connection_is_retried() {
     let whole = || Reply::json(200, EMPTY);
     let rows = [
         Reply::reset(),
@@ -127,7 +127,7 @@ fn a_connection_that_breaks_is_tried_again() {
         whole().close_after(3),
         whole().announce(1 << 40),
     ];
-    // Side by side: each waits a second between the tries.
+    // In parallel: each waits a second between the attempts.
     parallel(rows.len(), |i| {
         answered([rows[i].clone(), rows[i].clone(), whole()], 0, "");
     });
@@ -143,7 +143,7 @@ fn a_connection_that_breaks_is_tried_again() {
 }
 
 #[test]
-fn nobody_at_the_address() {
+fn refused_connection_is_exit_3_and_changes_nothing() {
     let closed = Closed::new();
     let sandbox = Sandbox::new().signed_in(&closed.url());
     sandbox.replace(&closed.url(), "[CLOSED]");
@@ -172,8 +172,8 @@ fn nobody_at_the_address() {
 }
 
 #[test]
-fn a_server_that_takes_its_time_is_not_waited_for_beyond_half_a_minute() {
-    // Both at once: this is the only test that waits for the real limit.
+fn request_times_out_after_30_seconds() {
+    // In parallel: both wait for the real limit.
     parallel(2, |i| {
         let gate = Gate::default();
         let reply = match i {
@@ -181,7 +181,7 @@ fn a_server_that_takes_its_time_is_not_waited_for_beyond_half_a_minute() {
             _ => Reply::json(200, vec![b' '; 1000]).drip(Duration::from_secs(1)),
         };
         let stub = Stub::new();
-        // Once: who did not answer within half a minute is not asked again.
+        // Once: a time-out is not retried.
         stub.expect(get(PROJECTS).bearer(KEY).reply(reply));
         let sandbox = Sandbox::new().at(&stub.url());
         sandbox.knows(&stub);
@@ -230,7 +230,7 @@ fn credentials_follow_no_redirect() {
 }
 
 #[test]
-fn without_credentials_three_redirects_are_followed() {
+fn redirects_without_credentials_are_followed_three_times() {
     let version = || Reply::json(200, r#"{"version": "1", "requires_auth": true}"#);
     let add = |stub: &Stub| {
         let sandbox = Sandbox::new();
@@ -256,7 +256,7 @@ fn without_credentials_three_redirects_are_followed() {
         .run();
     assert_eq!(sandbox.stored(), store(&environment("[SERVER]/base", &[])));
 
-    // A fourth one is not.
+    // A fourth redirect is not followed.
     let stub = Stub::new();
     stub.expect(get(VERSION).reply(Reply::redirect(307, VERSION)).times(4));
     let sandbox = add(&stub);
@@ -268,7 +268,7 @@ fn without_credentials_three_redirects_are_followed() {
         .run();
     assert_eq!(sandbox.home_tree(), Vec::<String>::new());
 
-    // Nowhere, and where no browser should go either.
+    // Other schemes, and an empty target.
     for target in ["javascript:alert(1)", "file:///etc/passwd", "ftp://x/", ""] {
         let stub = Stub::new();
         stub.expect(get(VERSION).reply(Reply::redirect(302, target)));
@@ -281,7 +281,7 @@ fn without_credentials_three_redirects_are_followed() {
 }
 
 #[test]
-fn a_redirect_to_what_is_no_address_is_not_stored() {
+fn redirect_to_a_url_with_a_query_is_not_stored() {
     let stub = Stub::new();
     stub.expect(get(VERSION).reply(Reply::redirect(302, "/b?c=d")))
         .expect(get("/b?c=d").json(200, r#"{"version": "1"}"#));
@@ -302,7 +302,7 @@ fn a_redirect_to_what_is_no_address_is_not_stored() {
 }
 
 #[test]
-fn a_redirect_to_another_host_is_no_address_to_store() {
+fn redirect_to_another_host_is_not_stored() {
     let other = Stub::new();
     other.expect(get(VERSION).json(200, r#"{"version": "1"}"#));
     let elsewhere = other.url().replace("127.0.0.1", "localhost");
@@ -326,7 +326,7 @@ fn a_redirect_to_another_host_is_no_address_to_store() {
 }
 
 #[test]
-fn no_redirect_leads_from_https_to_http() {
+fn redirect_from_https_to_http_is_refused() {
     let plain = Stub::new();
     let authority = Authority::new();
     let stub = Stub::tls(authority.server_config(CertFlaw::None));
@@ -348,7 +348,7 @@ fn no_redirect_leads_from_https_to_http() {
 }
 
 #[test]
-fn an_answer_is_read_up_to_8_mib() {
+fn response_is_limited_to_8_mib() {
     let limit = 8 * 1024 * 1024;
     let padded = |length: usize| {
         let mut body = EMPTY.as_bytes().to_vec();
@@ -362,7 +362,7 @@ fn an_answer_is_read_up_to_8_mib() {
         padded(limit + 1),
         padded(limit + 1).chunked(),
         Reply::json(200, "x".repeat(10_000)).endless(),
-        // An error page is no different.
+        // The limit holds for error responses, too.
         Reply::html(404, "x".repeat(10_000)).endless(),
     ] {
         let output = answered([reply], 3, too_long);
@@ -371,7 +371,7 @@ fn an_answer_is_read_up_to_8_mib() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_not_understood() {
+fn unrequested_encodings_are_not_decoded() {
     let not_json = "error: [SERVER] does not answer as a control plane: its answer is not JSON\nhint: check the address; `llamactl environments get` lists the stored ones\n";
     let gzip: &[u8] =
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xabV*(\xca\xcfJM.)V\xb2R\x88\x8e\xad\x05\x00";
@@ -386,7 +386,7 @@ fn what_was_not_asked_for_is_not_understood() {
         not_json,
     );
     answered([Reply::json(200, "{\"projects\": [\0]}")], 3, not_json);
-    // The type that a server claims does not matter, what it sends does.
+    // The content type does not matter.
     answered([Reply::with_body(200, "text/plain", EMPTY)], 0, "");
     let stub = Stub::new();
     let expected = get(PROJECTS)
@@ -396,7 +396,7 @@ fn what_was_not_asked_for_is_not_understood() {
     list(&at(&stub)).stdout("[]\n").run();
 }
 
-/// A proxy for [`FAR`], and a sandbox that is signed in there.
+/// A proxy, and a sandbox with a profile for [`FAR`].
 fn behind_a_proxy() -> (Stub, Sandbox) {
     let proxy = Stub::new();
     let sandbox = Sandbox::new().signed_in(FAR);
@@ -405,7 +405,7 @@ fn behind_a_proxy() -> (Stub, Sandbox) {
 }
 
 #[test]
-fn a_proxy_is_asked_for_a_connection() {
+fn proxy_gets_a_connect_request() {
     let plane = ControlPlane::start(World::populated(KEY));
     let (proxy, sandbox) = behind_a_proxy();
     for (variable, value) in [
@@ -457,7 +457,7 @@ fn a_proxy_is_asked_for_a_connection() {
 }
 
 #[test]
-fn a_proxy_gets_its_user_and_password_and_the_server_does_not() {
+fn proxy_credentials_go_to_the_proxy_only() {
     let plane = ControlPlane::start(World::populated(KEY));
     let (proxy, sandbox) = behind_a_proxy();
     sandbox.secret("hunter2");
@@ -490,7 +490,7 @@ fn a_proxy_gets_its_user_and_password_and_the_server_does_not() {
 }
 
 #[test]
-fn a_proxy_that_fails_is_named() {
+fn failing_proxy_is_named() {
     let (proxy, sandbox) = behind_a_proxy();
     let closed = Closed::new();
     sandbox.replace(&closed.url(), "[CLOSED]");
@@ -507,7 +507,7 @@ fn a_proxy_that_fails_is_named() {
         .run();
     for reply in [
         Reply::status(502).close(),
-        Reply::raw("nonsense\r\n\r\n"),
+        Reply::raw("not HTTP\r\n\r\n"),
         Reply::hang_up(),
         Reply::reset(),
     ] {
@@ -524,7 +524,7 @@ fn a_proxy_that_fails_is_named() {
 }
 
 #[test]
-fn a_proxy_s_own_certificate_counts_too() {
+fn certificate_of_the_proxy_is_verified() {
     let authority = Authority::new();
     let proxy = Stub::tls(authority.server_config(CertFlaw::Expired));
     let sandbox = Sandbox::new().signed_in(FAR);
@@ -540,8 +540,8 @@ fn a_proxy_s_own_certificate_counts_too() {
 }
 
 #[test]
-fn a_proxy_that_can_t_be_understood_is_an_error_and_never_ignored() {
-    // The server would answer: a silent direct connection would show.
+fn invalid_proxy_setting_is_an_error_not_a_direct_connection() {
+    // The server is reachable: a direct connection would succeed.
     let plane = ControlPlane::start(World::populated(KEY));
     let direct = plane.url().replace("127.0.0.1", "0.0.0.0");
     let sandbox = Sandbox::new().signed_in(&direct);
@@ -621,7 +621,7 @@ fn trusted(flaw: CertFlaw, named: &str, set: impl Fn(&Sandbox, &Authority)) -> (
 }
 
 #[test]
-fn a_private_authority_is_believed_where_it_is_named() {
+fn authority_in_ssl_cert_file_or_dir_is_trusted() {
     let file = |sandbox: &Sandbox, _: &Authority| sandbox.set_env("SSL_CERT_FILE", "ca.pem");
     let bundle = |sandbox: &Sandbox, authority: &Authority| {
         // Among others, with text around it, as distributions ship them.
@@ -662,7 +662,7 @@ fn a_private_authority_is_believed_where_it_is_named() {
 }
 
 #[test]
-fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
+fn flawed_certificate_is_explained_and_no_key_is_sent() {
     for (flaw, why, hint) in [
         (
             CertFlaw::Expired,
@@ -704,10 +704,10 @@ fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
             .stderr_has("warning: the key could not be checked: no secure connection to [SERVER]: its certificate ")
             .run();
         assert!(stub.server().requests().is_empty());
-        // It would be the same again: each command tried once.
+        // Not retried: two commands, two connections.
         assert_eq!(stub.server().connections(), 2);
     }
-    // Nobody named it: the system's store knows nothing of it, or there is none.
+    // The system's store, if there is one, does not contain the authority.
     for native in ["-v", "--native-tls"] {
         let (sandbox, stub) = trusted(CertFlaw::None, "127.0.0.1", |_, _| {});
         list(&sandbox)
@@ -720,7 +720,7 @@ fn a_certificate_that_is_wrong_is_refused_and_the_key_stays_here() {
 }
 
 #[test]
-fn certificates_that_can_t_be_used_are_named() {
+fn unusable_certificate_files_are_named() {
     let check = |name: &'static str, value: &'static str, why: &str| {
         let (sandbox, stub) = trusted(CertFlaw::None, "127.0.0.1", |sandbox, _| {
             sandbox.write("text.pem", "no certificate");
@@ -750,7 +750,7 @@ fn certificates_that_can_t_be_used_are_named() {
     );
     check("SSL_CERT_DIR", "missing", "No such file or directory");
     check("SSL_CERT_DIR", "ca.pem", "Not a directory");
-    // Whether only the system's store counts is asked for where certificates are.
+    // LLAMACTL_NATIVE_TLS is read when TLS is needed.
     let sandbox = Sandbox::new().signed_in("https://127.0.0.1:1");
     list(&sandbox)
         .env("LLAMACTL_NATIVE_TLS", "perhaps")
@@ -762,7 +762,7 @@ fn certificates_that_can_t_be_used_are_named() {
             ",
         )
         .run();
-    // No certificate is needed where there is no TLS.
+    // Without TLS, no certificate is read.
     let plane = ControlPlane::start(World::default().key(KEY));
     let sandbox = Sandbox::new().signed_in(&plane.url());
     list(&sandbox)
@@ -772,13 +772,13 @@ fn certificates_that_can_t_be_used_are_named() {
 }
 
 #[test]
-fn https_to_what_does_not_speak_it() {
-    // As web servers do: a word in the open, at once, whatever comes.
+fn https_to_a_plain_http_server_is_explained() {
+    // As web servers respond to a TLS handshake.
     handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak TLS");
 }
 
 #[test]
-fn https_goes_through_a_proxy_too() {
+fn https_goes_through_the_proxy() {
     // A certificate for elsewhere.example, which is where the proxy leads from.
     let authority = Authority::new();
     let target = Stub::tls(authority.server_config(CertFlaw::WrongName));
@@ -797,13 +797,13 @@ fn https_goes_through_a_proxy_too() {
 }
 
 #[test]
-fn a_key_in_the_open_is_worth_one_warning() {
+fn cleartext_key_warns_once() {
     let plane = ControlPlane::start(World::populated(KEY));
     let (proxy, sandbox) = behind_a_proxy();
     sandbox.set_env("HTTP_PROXY", proxy.url());
     let connect =
         || request("CONNECT", "plane.invalid:80").reply(Reply::tunnel(plane.server().address()));
-    // However often it is sent.
+    // Once, although the request is retried.
     let slow = Server::start({
         let asked = std::sync::atomic::AtomicUsize::new(0);
         move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
@@ -826,7 +826,7 @@ fn a_key_in_the_open_is_worth_one_warning() {
         ))
         .run();
     proxy.verify();
-    // No key, no warning: the version is asked for without.
+    // The version is requested without a key: no warning.
     proxy.expect(connect());
     sandbox
         .cmd("environments add")
@@ -838,7 +838,7 @@ fn a_key_in_the_open_is_worth_one_warning() {
 }
 
 #[test]
-fn verbose_prints_a_line_for_each_request_and_no_secret() {
+fn verbose_prints_one_line_per_request_without_secrets() {
     let stub = Stub::new();
     stub.expect(
         get(PROJECTS)
@@ -856,8 +856,8 @@ fn verbose_prints_a_line_for_each_request_and_no_secret() {
         untimed(&output.stderr),
         format!("{line} 503 in N ms\n{line} connection lost in N ms\n{line} 200 in N ms\n")
     );
-    let nonsense = Reply::raw("no HTTP\r\n\r\n");
-    stub.expect(get(PROJECTS).bearer(KEY).reply(nonsense).at_least_once());
+    let malformed = Reply::raw("not HTTP\r\n\r\n");
+    stub.expect(get(PROJECTS).bearer(KEY).reply(malformed).at_least_once());
     let output = list(&sandbox).arg("-v").code(3).any_stderr().run();
     pretty_assertions::assert_eq!(
         untimed(&output.stderr),
@@ -895,10 +895,10 @@ fn untimed(text: &str) -> String {
     out
 }
 
-/// A listener whose queue is full: the system answers nobody who knocks.
+/// A listener whose queue is full: the system does not respond to connection attempts.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_takes_no_connection_is_not_waited_for_beyond_ten_seconds() {
+fn connection_attempt_times_out_after_10_seconds() {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
     let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
@@ -929,8 +929,8 @@ fn a_server_that_takes_no_connection_is_not_waited_for_beyond_ten_seconds() {
     assert!((30..50).contains(&seconds), "{seconds}");
 }
 
-/// A server that answers each connection with these bytes, and what a run over https says of it.
-fn handshake(answer: &'static [u8], said: &str) {
+/// Sends these bytes in response to a TLS handshake, and checks the error.
+fn handshake(response: &'static [u8], reason: &str) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
     let url = format!("https://{}", listener.local_addr().expect("its address"));
     let sandbox = Sandbox::new().signed_in(&url);
@@ -940,25 +940,25 @@ fn handshake(answer: &'static [u8], said: &str) {
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let _ = stream.read(&mut [0; 1024]);
-        let _ = stream.write_all(answer);
+        let _ = stream.write_all(response);
     });
     list(&sandbox)
         .code(3)
         .stderr_has(&format!(
-            "error: no secure connection to [SERVER]: {said}\nhint: check the "
+            "error: no secure connection to [SERVER]: {reason}\nhint: check the "
         ))
         .run();
 }
 
 #[test]
-fn a_server_that_refuses_the_handshake_is_quoted() {
+fn tls_alert_is_quoted() {
     // An alert: fatal, handshake_failure.
     let alert = b"\x15\x03\x03\x00\x02\x02\x28";
     handshake(alert, "received fatal alert: HandshakeFailure");
 }
 
 #[test]
-fn variables_stand_in_for_a_profile() {
+fn environment_variables_replace_a_profile() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = Sandbox::new();
     sandbox.knows(&plane);
@@ -980,10 +980,10 @@ fn variables_stand_in_for_a_profile() {
         .env("LLAMA_AGENTS_PROJECT_ID", "proj-support")
         .stdout(projects)
         .run();
-    // The key alone is enough for what needs no project.
+    // The key alone is enough for commands that need no project.
     alone("projects get -o json").any_stdout().run();
     alone("organizations get").any_stdout().run();
-    // A profile that is there too is not used, and that is said.
+    // A stored profile is not used; a warning says so.
     let sandbox = Sandbox::new().signed_in("https://llama.example.com");
     let stored = |line: &str| {
         sandbox
@@ -996,14 +996,14 @@ fn variables_stand_in_for_a_profile() {
         .stdout(projects)
         .stderr("warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n")
         .run();
-    // A store that can't be read is no matter.
+    // An unreadable store does not matter.
     sandbox.write(STORE, "not JSON");
     stored("projects get").stdout(projects).run();
     assert_eq!(sandbox.read(STORE), "not JSON");
 }
 
 #[test]
-fn half_of_the_variables_and_the_way_back_to_the_profile() {
+fn half_of_the_variables_is_ignored_with_a_warning() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = Sandbox::new().signed_in(&plane.url());
     list(&sandbox)

@@ -468,7 +468,7 @@ impl Exchange {
             return Err(self.hop.timed_out(Detail::Timeout(self.time)));
         }
         response.body = read.map_err(|error| self.hop.classify(&error, self.time))?;
-        if !(200..300).contains(&response.status) {
+        if request.is_error(&response) {
             request.mask_error(&mut response);
         }
         Ok(response)

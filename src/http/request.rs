@@ -98,6 +98,18 @@ impl Request<'_> {
         Some(sanitize(&text).chars().take(MAX_HEADER).collect())
     }
 
+    /// Whether the response is an error: by its status, or, if the request was a form, by OAuth's `error` member, which
+    /// some providers send with status 200.
+    pub(super) fn is_error(&self, response: &Response) -> bool {
+        if !(200..300).contains(&response.status) {
+            return true;
+        }
+        let is_form = matches!(self.body, Body::Form(_));
+        is_form
+            && serde_json::from_slice::<Value>(&response.body)
+                .is_ok_and(|json| json["error"].is_string())
+    }
+
     /// Masks the request's secrets in an error response. JSON is decoded first: a server can write any character as
     /// an escape. A JSON body's `correlation_id` or `request_id` counts as the header does.
     pub(super) fn mask_error(&self, response: &mut Response) {

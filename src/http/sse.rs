@@ -1,22 +1,19 @@
-//! Server-sent events (WHATWG HTML, section 9.2), read one by one in bounded memory. What they say is not known here.
+//! Server-sent events (WHATWG HTML, section 9.2), read one by one in bounded memory.
 
 use std::io::{self, BufRead};
 
-use super::error::while_reading;
-
-/// How much of a line, and of an event's data, is kept, in bytes.
-const LONGEST: usize = 1024 * 1024;
+/// The limit for a line, and for an event's data, in bytes; the rest is dropped.
+const MAX_LENGTH: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
-    /// Its kind; empty where it has none.
+    /// Its type; empty if it has none.
     pub name: String,
-    /// What it says; several lines where the server sent several.
+    /// Its lines, joined with `\n`.
     pub data: String,
-    /// Whether it was longer than what is kept.
-    pub cut: bool,
+    /// Whether the data exceeded the limit.
+    pub truncated: bool,
 }
 
 /// The events of a stream.
@@ -24,12 +21,11 @@ pub struct Event {
 pub struct Events<R> {
     stream: R,
     begun: bool,
-    /// Whether the last line ended with a carriage return: a line feed right behind it belongs to it.
+    /// Whether the last line ended with a carriage return: a line feed right after it is part of that line end.
     after_return: bool,
 }
 
 impl<R: BufRead> Events<R> {
-    /// Reads nothing yet.
     pub fn new(stream: R) -> Self {
         Events {
             stream,
@@ -38,14 +34,11 @@ impl<R: BufRead> Events<R> {
         }
     }
 
-    /// The next event that has data; none at the end. One that the end cut short is none.
-    ///
-    /// # Errors
-    /// The stream broke.
+    /// The next event that has data; `None` at the end of the stream. An event that the end cut short is dropped.
     pub fn read(&mut self) -> io::Result<Option<Event>> {
         let mut event = Event::default();
         let mut data: Option<Vec<u8>> = None;
-        while let Some((line, cut)) = self.line()? {
+        while let Some((line, truncated)) = self.line()? {
             if line.is_empty() {
                 if let Some(data) = data {
                     event.data = String::from_utf8_lossy(&data).into_owned();
@@ -64,32 +57,32 @@ impl<R: BufRead> Events<R> {
                 b"data" => {
                     let data = match &mut data {
                         Some(data) => {
-                            if data.len() < LONGEST {
+                            if data.len() < MAX_LENGTH {
                                 data.push(b'\n');
                             }
                             data
                         }
                         None => data.insert(Vec::new()),
                     };
-                    let room = LONGEST.saturating_sub(data.len());
-                    event.cut |= cut || value.len() > room;
-                    data.extend_from_slice(&value[..value.len().min(room)]);
+                    let space = MAX_LENGTH.saturating_sub(data.len());
+                    event.truncated |= truncated || value.len() > space;
+                    data.extend_from_slice(&value[..value.len().min(space)]);
                 }
-                // A comment, or a field that is of no use here.
+                // A comment, or a field that is not needed.
                 _ => {}
             }
         }
         Ok(None)
     }
 
-    /// The next whole line without its end, and whether it was cut.
+    /// The next whole line without its end, and whether it was truncated.
     fn line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
         let mut line = Vec::new();
-        let mut cut = false;
+        let mut truncated = false;
         loop {
             let buffer = match self.stream.fill_buf() {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                other => other.map_err(while_reading)?,
+                other => other?,
             };
             if buffer.is_empty() {
                 return Ok(None);
@@ -100,8 +93,8 @@ impl<R: BufRead> Events<R> {
             }
             let end = buffer.iter().position(|b| matches!(b, b'\n' | b'\r'));
             let part = &buffer[..end.unwrap_or(buffer.len())];
-            let kept = part.len().min(LONGEST - line.len());
-            cut |= kept < part.len();
+            let kept = part.len().min(MAX_LENGTH - line.len());
+            truncated |= kept < part.len();
             line.extend_from_slice(&part[..kept]);
             self.after_return = end.is_some_and(|at| buffer[at] == b'\r');
             let used = part.len() + usize::from(end.is_some());
@@ -112,7 +105,7 @@ impl<R: BufRead> Events<R> {
             if !std::mem::replace(&mut self.begun, true) && line.starts_with(BYTE_ORDER_MARK) {
                 line.drain(..BYTE_ORDER_MARK.len());
             }
-            return Ok(Some((line, cut)));
+            return Ok(Some((line, truncated)));
         }
     }
 }
@@ -128,9 +121,9 @@ mod tests {
         std::iter::from_fn(|| events.read().unwrap()).collect()
     }
 
-    fn said(text: &str) -> Vec<(String, String)> {
+    fn parsed(text: &str) -> Vec<(String, String)> {
         let found = events(text.as_bytes());
-        // Whatever way the bytes come in.
+        // However the bytes are split.
         for chunk in 1..5 {
             assert_eq!(
                 events(BufReader::with_capacity(chunk, text.as_bytes())),
@@ -141,26 +134,26 @@ mod tests {
     }
 
     #[test]
-    fn events_are_read_as_the_standard_says() {
+    fn events_are_parsed_as_the_standard_defines() {
         for (text, expected) in [
             (
                 "event: log\ndata: {\"a\":1}\n\n",
                 vec![("log", "{\"a\":1}")],
             ),
-            // Any of the three line ends, mixed.
+            // Any of the three line ends.
             (
                 "event:log\r\ndata:1\r\n\r\nevent:log\rdata:2\r\revent:log\ndata:3\n\n",
                 vec![("log", "1"), ("log", "2"), ("log", "3")],
             ),
-            // One blank after the colon goes, no more.
+            // One space after the colon is dropped.
             ("event: log\ndata:   x \n\n", vec![("log", "  x ")]),
             ("data: one\ndata:two\ndata\n\n", vec![("", "one\ntwo\n")]),
-            // Fields in any order, comments, fields of no use, and more empty lines than needed.
+            // Fields in any order, comments, other fields, extra empty lines.
             (
                 ": hello\n\n\nid: 7\ndata: x\nretry: 10\n:\nevent: log\n\n\n\n",
                 vec![("log", "x")],
             ),
-            // The last name counts, and it does not stick.
+            // The last type counts, for its event only.
             (
                 "event: ping\nevent: log\ndata: 1\n\ndata: 2\n\n",
                 vec![("log", "1"), ("", "2")],
@@ -172,20 +165,20 @@ mod tests {
             ("data: 1\n\ndata: 2\n", vec![("", "1")]),
             ("data: 1\n\ndata: 2", vec![("", "1")]),
             ("", vec![]),
-            ("nonsense\n\n", vec![]),
+            ("no colon\n\n", vec![]),
         ] {
             let expected: Vec<(String, String)> = expected
                 .into_iter()
                 .map(|(name, data)| (name.to_string(), data.to_string()))
                 .collect();
-            assert_eq!(said(text), expected, "{text:?}");
+            assert_eq!(parsed(text), expected, "{text:?}");
         }
         let invalid = events(&b"data: a\xffb\n\n"[..]);
         assert_eq!(invalid[0].data, "a\u{fffd}b");
     }
 
     #[test]
-    fn what_does_not_end_stays_bounded() {
+    fn endless_line_and_event_stay_bounded() {
         let mut text = b"data: ".to_vec();
         text.extend(std::iter::repeat_n(b'x', 3 << 20));
         text.extend(b"\n\ndata: next\n\n");
@@ -194,7 +187,7 @@ mod tests {
         let events = events(&text[..]);
         let shapes: Vec<(bool, bool)> = events
             .iter()
-            .map(|e| (e.cut, e.data.len() <= LONGEST))
+            .map(|e| (e.truncated, e.data.len() <= MAX_LENGTH))
             .collect();
         assert_eq!(shapes, [(true, true), (false, true), (true, true)]);
         assert_eq!(events[1].data, "next");
