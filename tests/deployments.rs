@@ -1,4 +1,4 @@
-//! `deployments`: get, history, logs, rollback and delete, as the vendor's router has them.
+//! `deployments`: all commands, against an in-memory control plane and a scripted server.
 
 use std::fmt::Write as _;
 use std::sync::mpsc::{Sender, channel};
@@ -41,7 +41,7 @@ fn with_plane(world: World) -> (ControlPlane, Sandbox) {
     (plane, sandbox)
 }
 
-/// One with everything, and one with as little as there can be.
+/// One deployment with all fields, and one with as few as possible.
 fn two() -> World {
     let mut world = World::populated(KEY);
     world.deployments = vec![
@@ -61,7 +61,7 @@ fn two() -> World {
 }
 
 #[test]
-fn deployments_are_listed_as_the_python_tool_lists_them() {
+fn get_lists_deployments_as_the_python_tool() {
     let (_plane, sandbox) = with_plane(two());
     for command in ["deployments get", "deployments list", "dep get -o TEXT"] {
         sandbox
@@ -158,7 +158,7 @@ fn deployments_are_listed_as_the_python_tool_lists_them() {
 }
 
 #[test]
-fn an_empty_list_and_another_project() {
+fn get_of_an_empty_and_of_another_project() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     plane
         .world()
@@ -177,7 +177,7 @@ fn an_empty_list_and_another_project() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn unknown_deployment_is_exit_1_and_rejected_key_exit_4() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     for command in [
         "deployments get gone",
@@ -223,7 +223,7 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
-fn a_name_stays_one_segment_of_the_path() {
+fn name_is_percent_encoded_and_must_not_be_a_path() {
     let (stub, sandbox) = with_stub();
     for (name, why) in [
         ("", "is empty"),
@@ -283,7 +283,7 @@ fn a_name_stays_one_segment_of_the_path() {
 }
 
 #[test]
-fn what_a_server_sends_is_harmless_on_a_terminal() {
+fn control_characters_of_the_server_are_escaped() {
     let (plane, sandbox) = with_plane(two());
     plane.world().deployments[0].json["git_ref"] = json!("\u{1b}]0;x\u{7}a\u{202e}b\nc");
     plane.world().deployments[0].json["secret_names"] = json!(["\u{1b}[2J"]);
@@ -305,7 +305,7 @@ fn what_a_server_sends_is_harmless_on_a_terminal() {
 }
 
 #[test]
-fn an_answer_without_sense_is_no_deployment() {
+fn malformed_list_is_exit_3() {
     for (body, why) in [
         ("[]", "a field of its answer has the wrong type"),
         ("{}", "its answer lacks the field 'deployments'"),
@@ -386,7 +386,7 @@ fn log(text: &str) -> String {
 }
 
 #[test]
-fn a_log_is_printed_line_by_line() {
+fn logs_prints_one_line_per_event() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     sandbox
         .cmd("deployments logs search")
@@ -439,7 +439,7 @@ fn a_log_is_printed_line_by_line() {
 }
 
 #[test]
-fn events_come_in_many_shapes() {
+fn logs_reads_every_form_of_server_sent_events() {
     let (stub, sandbox) = with_stub();
     let odd = [
         "\u{feff}: a comment\r\n\r\nretry: 1\r\n\r\n".to_string(),
@@ -502,7 +502,7 @@ fn events_come_in_many_shapes() {
 }
 
 #[test]
-fn a_stream_that_breaks_is_no_end() {
+fn logs_of_an_interrupted_stream_is_exit_3() {
     let text = [log("one"), log("two")].concat();
     for (name, reply) in [
         ("reset", events(&text).reset_after(text.len())),
@@ -551,7 +551,7 @@ fn a_stream_that_breaks_is_no_end() {
 }
 
 #[test]
-fn a_log_that_is_not_there_yet() {
+fn logs_of_a_deployment_that_has_not_started_says_so() {
     let (stub, sandbox) = with_stub();
     stub.expect(get(LOGS).bearer(KEY).reply(Reply::detail(
         409,
@@ -562,7 +562,7 @@ fn a_log_that_is_not_there_yet() {
         .stderr("error: [SERVER] refused the request (409): No ReplicaSet found for deployment search\nhint: the deployment may not have started yet: `llamactl deployments get` shows its phase\n")
         .code(1)
         .run();
-    // It is a GET like any other: tried again where the server is in trouble.
+    // Retried like any GET.
     stub.expect(
         get(LOGS)
             .bearer(KEY)
@@ -602,7 +602,7 @@ fn with_stream() -> (Sender<Vec<u8>>, Server, Sandbox) {
 }
 
 #[test]
-fn a_log_can_be_followed() {
+fn logs_follow_prints_new_lines() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     let run = sandbox.cmd("deployments logs search --follow --tail 1");
     let running = run
@@ -611,14 +611,14 @@ fn a_log_can_be_followed() {
     running.wait_for_stdout("/health 200\n");
     plane.log("search", "new");
     running.wait_for_stdout("new\n");
-    // The end of the stream, as at a new rollout, is the end; nobody reconnects.
+    // The end of the stream, as at a new rollout, ends the command: it does not reconnect.
     plane.end_logs();
     running.wait();
     assert_eq!(plane.server().lines().len(), 1);
 }
 
 #[test]
-fn following_ends_with_ctrl_c() {
+fn logs_follow_ends_with_a_signal() {
     let (sender, _server, sandbox) = with_stream();
     sender.send(log("one").into_bytes()).expect("a server");
     let mut terminal = sandbox.cmd("deployments logs search -f").terminal();
@@ -639,7 +639,7 @@ fn following_ends_with_ctrl_c() {
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_so() {
+fn logs_follow_keeps_ignored_signals_ignored() {
     let (sender, _server, sandbox) = with_stream();
     sandbox.program(
         "llamactl",
@@ -661,7 +661,7 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn closed_pipe_is_no_error_and_full_disk_is_one() {
     let (stub, sandbox) = with_stub();
     sandbox.program(
         "llamactl",
@@ -722,7 +722,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_hundred_thousand_events_need_no_more_memory_than_a_thousand() {
+fn logs_memory_does_not_grow_with_the_number_of_events() {
     use std::time::{Duration, Instant};
 
     let highest = |count: usize, options: &str| {
@@ -789,7 +789,7 @@ fn a_hundred_thousand_events_need_no_more_memory_than_a_thousand() {
 }
 
 #[test]
-fn rolling_back() {
+fn rollback_sends_the_commit() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     sandbox
         .cmd("deployments rollback search --git-sha 1111111")
@@ -813,7 +813,7 @@ fn rolling_back() {
 }
 
 #[test]
-fn a_rollback_is_never_sent_twice() {
+fn rollback_is_never_sent_twice() {
     let path = format!("{DEPLOYMENTS}/search/rollback?project_id=proj-web");
     let may_be_done =
         "hint: the change may have been made: check with `llamactl deployments get search`\n";
@@ -848,7 +848,7 @@ fn a_rollback_is_never_sent_twice() {
 }
 
 #[test]
-fn deleting_needs_a_yes() {
+fn delete_requires_confirmation() {
     let (plane, sandbox) = with_plane(World::populated(KEY));
     let ids = |plane: &ControlPlane| -> Vec<String> {
         plane
@@ -900,7 +900,7 @@ fn deleting_needs_a_yes() {
 }
 
 #[test]
-fn deleting_again_is_no_failure_where_the_first_answer_was_lost() {
+fn delete_after_a_lost_response_presumes_success() {
     let path = format!("{DEPLOYMENTS}/search?project_id=proj-web");
     let gone = || Reply::detail(404, "Deployment search not found");
     let presumed = "warning: 'search' no longer exists; the response to the first request was lost, so it was either deleted now or did not exist\n";
@@ -956,7 +956,7 @@ fn deleting_again_is_no_failure_where_the_first_answer_was_lost() {
 }
 
 #[test]
-fn a_log_that_does_not_end_is_not_waited_for_beyond_half_a_minute() {
+fn logs_without_follow_time_out_after_30_seconds() {
     let (sender, _server, sandbox) = with_stream();
     sender.send(log("one").into_bytes()).expect("a reader");
     let output = sandbox
@@ -1077,7 +1077,7 @@ fn suspend_and_resume_change_only_what_is_not_so_yet() {
 }
 
 #[test]
-fn an_update_is_never_sent_twice() {
+fn update_is_never_sent_twice() {
     let unknown =
         "hint: the change may have been made: check with `llamactl deployments get app`\n";
     for (command, body) in [
@@ -1120,7 +1120,7 @@ fn an_update_is_never_sent_twice() {
 }
 
 #[test]
-fn half_a_pair_of_variables_is_refused_by_what_changes_a_deployment() {
+fn changes_refuse_half_a_pair_of_variables() {
     let (plane, sandbox) = with_deployment(outdated());
     for command in [
         "update",

@@ -304,7 +304,7 @@ fn settle(
     let mut is_first = true;
     loop {
         let left = timeout.saturating_sub(time.elapsed());
-        // Without time for another request after this one.
+        // There is no time for another request after this one.
         let is_last = match is_first {
             true => timeout.is_zero(),
             false => left < SHORTEST_PAUSE,
