@@ -407,15 +407,19 @@ const ENVIRONMENTS: &[Command] = &[
         details: "Requests the server's version and stores whether it requires authentication. Nothing is stored if it does \
             not respond as a control plane does.\n\n\
             With --no-verify, for images that are built offline, the server is not contacted: the first command that does \
-            corrects what was assumed.",
+            corrects what was assumed. A stored --ca-file is kept if the environment is added again without the option.",
         node: Node::Leaf {
             id: Id::EnvironmentsAdd,
             args: &[NEW_URL],
-            options: &[&NO_VERIFY_ENVIRONMENT, &NO_AUTH],
+            options: &[&CA_FILE, &NO_CA_FILE, &NO_VERIFY_ENVIRONMENT, &NO_AUTH],
             examples: &[
                 example(
                     "llamactl environments add https://llama.example.com",
                     "use a self-hosted control plane",
+                ),
+                example(
+                    "llamactl environments add https://llama.example.com --ca-file ca.pem",
+                    "behind a private CA",
                 ),
                 example(
                     "llamactl environments add https://llama.example.com --no-verify",

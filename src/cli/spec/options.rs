@@ -138,6 +138,15 @@ pub(super) const NO_VERIFY_ENVIRONMENT: Opt = Opt {
     about: "Store the environment without contacting its server",
     ..NO_VERIFY
 };
+pub(super) const CA_FILE: Opt = valued(
+    OptId::CaFile,
+    "ca-file",
+    "PATH",
+    Value::Path,
+    "PEM certificates to trust for this environment, in addition to the system's",
+);
+pub(super) const NO_CA_FILE: Opt =
+    switch(OptId::NoCaFile, "no-ca-file", "Remove the stored --ca-file");
 pub(super) const NO_AUTH: Opt = switch(
     OptId::NoAuth,
     "no-auth",

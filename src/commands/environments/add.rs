@@ -2,25 +2,38 @@
 //!
 //! With `--no-verify` the first command that contacts the server requests the version.
 
+use std::path;
+
 use crate::api::client::{Api, Version};
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result, os_reason};
+use crate::http;
 use crate::sanitize::quoted;
 use crate::term::prompt;
 use crate::url::{ApiUrl, host_of};
+use crate::vars::Vars;
 
 struct Args {
     url: Option<ApiUrl>,
+    ca_file: CaFile,
     verify: bool,
     requires_auth: bool,
 }
 
+/// What becomes of the environment's CA file.
+enum CaFile {
+    Keep,
+    Set(String),
+    Remove,
+}
+
 impl Args {
-    fn from(given: &Invocation) -> Result<Args> {
+    fn from(given: &Invocation, vars: Vars) -> Result<Args> {
         let args = Args {
             url: super::url(given)?,
+            ca_file: CaFile::from(given, vars)?,
             verify: !given.has(OptId::NoVerify),
             requires_auth: !given.has(OptId::NoAuth),
         };
@@ -32,8 +45,35 @@ impl Args {
     }
 }
 
+impl CaFile {
+    fn from(given: &Invocation, vars: Vars) -> Result<CaFile> {
+        let Some(path) = given.path(OptId::CaFile) else {
+            return Ok(match given.has(OptId::NoCaFile) {
+                true => CaFile::Remove,
+                false => CaFile::Keep,
+            });
+        };
+        if given.has(OptId::NoCaFile) {
+            return Err(Error::usage(
+                "--ca-file and --no-ca-file exclude each other",
+            ));
+        }
+        let shown = path.display().to_string();
+        let unusable = |why: &str| Error::usage(format!("--ca-file {} {why}", quoted(&shown)));
+        let path = path::absolute(vars.expand_home(path)).map_err(|e| unusable(&os_reason(&e)))?;
+        http::read_ca_file(&path).map_err(|error| Error {
+            kind: Kind::Usage,
+            ..error
+        })?;
+        match path.to_str() {
+            Some(path) => Ok(CaFile::Set(path.to_string())),
+            None => Err(unusable("is not valid UTF-8")),
+        }
+    }
+}
+
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
-    let args = Args::from(given)?;
+    let args = Args::from(given, app.vars)?;
     let requested = match &args.url {
         Some(url) => url.clone(),
         None if app.is_interactive() => {
@@ -44,6 +84,11 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
                 .hint("pass it: `llamactl environments add URL`"));
         }
     };
+    match &args.ca_file {
+        CaFile::Keep => {}
+        CaFile::Set(path) => app.http.set_ca_file(&requested, Some(path.into())),
+        CaFile::Remove => app.http.set_ca_file(&requested, None),
+    }
     let (url, version) = match args.verify {
         true => verify(app, &requested)?,
         false => (requested, None),
@@ -55,6 +100,11 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         let env = store.environment_mut(&url);
         env.verified = version.is_some();
         env.requires_auth = requires_auth;
+        match &args.ca_file {
+            CaFile::Keep => {}
+            CaFile::Set(path) => env.ca_file = Some(path.clone()),
+            CaFile::Remove => env.ca_file = None,
+        }
         if let Some(version) = &version {
             env.min_llamactl_version
                 .clone_from(&version.min_llamactl_version);
