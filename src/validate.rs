@@ -58,6 +58,15 @@ pub fn id(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// An id that becomes a segment of a URL's path.
+pub fn path_id(text: &str) -> Result<String, &'static str> {
+    let id = id(text)?;
+    match id == "." || id == ".." || id.contains(['/', '\\']) {
+        true => Err("is a path"),
+        false => Ok(id),
+    }
+}
+
 /// The name of a profile, without the whitespace around it.
 pub fn profile_name(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
@@ -142,6 +151,16 @@ fn is_assignment(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn path_id_is_one_segment() {
+        assert_eq!(path_id(" key-1 ").unwrap(), "key-1");
+        assert_eq!(path_id("...").unwrap(), "...");
+        for path in [".", "..", "../projects", "a/b", "a\\b"] {
+            assert_eq!(path_id(path), Err("is a path"), "{path}");
+        }
+        assert!(path_id("").is_err());
+    }
 
     #[test]
     fn keys_name_what_was_pasted() {

@@ -1173,7 +1173,7 @@ fn wait_ends_with_the_phase() {
             1,
             "BuildFailed\n",
             "app: Building\napp: BuildFailed\nevent: Pulled: Image pulled\n\
-            event: BackOff: Back-off\\u{{1b}}[31m restarting\nevent: bare\n\
+            event: BackOff: Back-off\\u{1b}[31m restarting\nevent: bare\n\
             error: deployment 'app' failed: BuildFailed: npm: not found\n\
             hint: `llamactl deployments logs app` shows its logs\n"
                 .to_string(),

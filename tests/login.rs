@@ -750,9 +750,19 @@ fn failed_key_creation_revokes_the_login() {
             3,
             "hint: an API key named 'ada@acme.example llamactl on ",
         ),
-        // Sent once: the request may have arrived.
+        // An ID that would be another path on the server.
         (
             "access-5",
+            Reply::json(
+                201,
+                json!({"id": "..", "redacted_api_key": MINTED}).to_string(),
+            ),
+            3,
+            "hint: an API key named 'ada@acme.example llamactl on ",
+        ),
+        // Sent once: the request may have arrived.
+        (
+            "access-6",
             Reply::reset(),
             3,
             "hint: an API key named 'ada@acme.example llamactl on ",
@@ -766,7 +776,13 @@ fn failed_key_creation_revokes_the_login() {
     }
     assert_eq!(
         provider.script().revoked,
-        ["refresh-2", "refresh-3", "refresh-4", "refresh-5"]
+        [
+            "refresh-2",
+            "refresh-3",
+            "refresh-4",
+            "refresh-5",
+            "refresh-6"
+        ]
     );
     stub.expect(get(LIST).bearer(MINTED).json(200, r#"{"projects":[]}"#));
     sandbox.cmd("projects get").stderr("no projects\n").run();

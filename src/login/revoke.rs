@@ -11,6 +11,7 @@ use crate::oidc::discovery::Provider;
 use crate::oidc::token;
 use crate::store::{Login, Profile};
 use crate::url::{ApiUrl, UrlPolicy};
+use crate::validate;
 
 /// What was revoked, and what was not.
 #[derive(Debug)]
@@ -82,6 +83,13 @@ fn revoke_key(app: &mut App, url: &ApiUrl, profile: &Profile, login: &mut Login)
             None => KeyRevocation::None,
         };
     };
+    // It becomes a part of a URL, and the store may have been edited.
+    if let Err(problem) = validate::path_id(&id) {
+        return KeyRevocation::StillValid {
+            key: id,
+            reason: format!("its ID {problem}"),
+        };
+    }
     let profile = ProfileRef {
         url,
         profile: &profile.name,

@@ -88,7 +88,7 @@ impl DeviceAuthorization {
         let response: DeviceAuthorizationResponse = serde_json::from_slice(body)
             .map_err(|_| "device_code, user_code or verification_uri is missing")?;
         let device_code =
-            validate::api_key(&response.device_code).map_err(|_| "the device_code is not valid")?;
+            validate::token(&response.device_code).map_err(|_| "the device_code is not valid")?;
         let user_code = sanitize_line(&response.user_code);
         if user_code.is_empty() || user_code.chars().count() > MAX_USER_CODE {
             return Err("the user_code cannot be shown");

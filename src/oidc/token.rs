@@ -48,10 +48,9 @@ impl TokenSet {
         if !is_bearer {
             return Err("the token_type is not Bearer");
         }
-        // Tokens go into headers and forms like API keys, and have the same form.
-        let token = |value: &Value| value.as_str().and_then(|text| validate::api_key(text).ok());
+        let token = |value: &Value| value.as_str().and_then(|text| validate::token(text).ok());
         Ok(TokenSet {
-            access_token: validate::api_key(&response.access_token)
+            access_token: validate::token(&response.access_token)
                 .map_err(|_| "the access_token is not valid")?,
             expires_in: seconds(&response.expires_in),
             refresh_token: token(&response.refresh_token),
