@@ -115,7 +115,7 @@ fn login_shows_the_code_and_creates_a_profile() {
         .sandbox
         .cmd("auth login")
         .stderr(&format!(
-            "{SHOWN}waiting for approval, for at most 10:00\ncreated profile ada@acme.example and made it current\n"
+            "{SHOWN}waiting for approval, for at most 10:00\ncreated profile 'ada@acme.example' in [SERVER] and made it current\n"
         ))
         .run();
     let stored = setup.stored();
@@ -482,7 +482,7 @@ fn text_from_servers_is_sanitized() {
             .lines()
             .last()
             .unwrap()
-            .contains("created profile ada[31m-@acme-.example and")
+            .contains("created profile 'ada[31m-@acme-.example' in")
     );
     let harmless = |c: char| c == '\n' || !c.is_control();
     assert!(output.stderr.chars().all(harmless), "{:?}", output.stderr);
@@ -542,7 +542,7 @@ fn second_login_updates_the_profile_of_the_same_user() {
     setup
         .sandbox
         .cmd("auth login")
-        .stderr_has("updated profile ada@acme.example and made it current\n")
+        .stderr_has("updated profile 'ada@acme.example' in [SERVER] and made it current\n")
         .run();
     let stored = setup.stored();
     assert_eq!(stored["project_id"], "proj-new");
@@ -594,7 +594,7 @@ fn name_of_another_profile_is_rejected() {
     setup
         .sandbox
         .cmd("auth login --name work")
-        .stderr_has("created profile work and made it current\n")
+        .stderr_has("created profile 'work' in [SERVER] and made it current\n")
         .run();
     assert_eq!(setup.profiles()[2]["name"], "work");
     let output = setup
@@ -653,7 +653,7 @@ fn login_with_several_projects_requires_project_or_choice() {
         .expect("* 1) proj-web (Website)")
         .expect("[1]: ")
         .type_line("support");
-    terminal.expect("updated profile ada@acme.example");
+    terminal.expect("updated profile 'ada@acme.example'");
     terminal.wait().assert_code(0).assert_restored();
     assert_eq!(setup.stored()["project_id"], "proj-support");
 }
@@ -832,7 +832,7 @@ fn key_that_cannot_be_deleted_is_named() {
     let running = sandbox
         .cmd("auth login")
         .code(1)
-        .stderr_has("warning: the API key key-7 is still valid on [SERVER], delete it there: ")
+        .stderr_has("warning: the API key 'key-7' is still valid on [SERVER], delete it there: ")
         .spawn();
     running.wait_for_stderr("waiting for approval");
     sandbox.write(sandbox.home().join(PROFILES), "not JSON");

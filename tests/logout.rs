@@ -14,9 +14,9 @@ fn logout_deletes_the_key_and_revokes_the_login() {
         .sandbox
         .cmd("auth logout ada@acme.example")
         .stderr(
-            "deleted the API key key-1 on [SERVER]\n\
-            revoked the login of ada@acme.example at its provider\n\
-            logged out ada@acme.example\n\
+            "deleted the API key 'key-1' on [SERVER]\n\
+            revoked the login of 'ada@acme.example' at its provider\n\
+            deleted profile 'ada@acme.example'\n\
             no profile is current now\n",
         )
         .run();
@@ -59,9 +59,9 @@ fn logout_reports_a_deleted_key_and_a_missing_revocation_endpoint() {
         .sandbox
         .cmd("auth logout ada@acme.example")
         .stderr(
-            "the API key key-1 did not exist on [SERVER] any more\n\
-            the login of ada@acme.example cannot be revoked at its provider; it expires there by itself\n\
-            logged out ada@acme.example\n\
+            "the API key 'key-1' did not exist on [SERVER] any more\n\
+            the login of 'ada@acme.example' cannot be revoked at its provider; it expires there by itself\n\
+            deleted profile 'ada@acme.example'\n\
             no profile is current now\n",
         )
         .run();
@@ -73,8 +73,8 @@ fn logout_reports_a_deleted_key_and_a_missing_revocation_endpoint() {
     setup
         .sandbox
         .cmd("auth logout ada@acme.example")
-        .stderr_has("warning: the API key key-2 is still valid on [SERVER], delete it there: the login of the profile")
-        .stderr_has("logged out ada@acme.example\n")
+        .stderr_has("warning: the API key 'key-2' is still valid on [SERVER], delete it there: the login of the profile")
+        .stderr_has("deleted profile 'ada@acme.example'\n")
         .run();
     assert_eq!(setup.profiles(), json!([]));
 }
@@ -90,11 +90,11 @@ fn logout_without_a_network_deletes_the_profile_and_warns() {
         .cmd("auth logout ada@acme.example")
         .env("LLAMA_CLOUD_API_KEY", "x")
         .stderr(
-            "warning: the API key key-1 is still valid on [SERVER], delete it there: \
+            "warning: the API key 'key-1' is still valid on [SERVER], delete it there: \
             [SERVER] can't be reached: connection refused\n\
-            warning: the login of ada@acme.example could not be revoked at its provider: \
+            warning: the login of 'ada@acme.example' could not be revoked at its provider: \
             [PROVIDER] can't be reached: connection refused\n\
-            logged out ada@acme.example\n\
+            deleted profile 'ada@acme.example'\n\
             no profile is current now\n\
             warning: LLAMA_CLOUD_API_KEY is still set, and commands will use it\n",
         )
@@ -125,10 +125,9 @@ fn logout_all_and_environments_delete_revoke_every_profile() {
         let output = run.any_stderr().run();
         for name in ["ada@acme.example", "bob@acme.example", "pasted"] {
             assert!(
-                output.stderr.contains(&format!("logged out {name}\n"))
-                    || output
-                        .stderr
-                        .contains(&format!("deleted profile '{name}'\n")),
+                output
+                    .stderr
+                    .contains(&format!("deleted profile '{name}'\n")),
                 "{}",
                 output.stderr
             );
@@ -161,11 +160,11 @@ fn change(setup: &Setup, change: impl Fn(&mut Value)) {
 
 #[test]
 fn key_that_is_still_valid_is_named_with_the_reason() {
-    let gone = "logged out ada@acme.example\nno profile is current now\n";
-    let revoked = "revoked the login of ada@acme.example at its provider\n";
+    let gone = "deleted profile 'ada@acme.example'\nno profile is current now\n";
+    let revoked = "revoked the login of 'ada@acme.example' at its provider\n";
     let still_valid = |key: &str, reason: &str| {
         format!(
-            "warning: the API key {key} is still valid on [SERVER], delete it there: {reason}\n"
+            "warning: the API key '{key}' is still valid on [SERVER], delete it there: {reason}\n"
         )
     };
     let null = Value::Null;
@@ -220,7 +219,7 @@ fn key_that_is_still_valid_is_named_with_the_reason() {
     setup
         .sandbox
         .cmd("auth logout ada@acme.example")
-        .stderr(&format!("deleted the API key key-1 on [SERVER]\n{gone}"))
+        .stderr(&format!("deleted the API key 'key-1' on [SERVER]\n{gone}"))
         .run();
     assert_eq!(setup.provider.script().revoked, [""; 0]);
 }
@@ -243,8 +242,8 @@ fn environment_deleted_by_another_process_is_reported() {
         .arg(setup.plane.url())
         .code(1)
         .stderr(
-            "deleted the API key key-1 on [SERVER]\n\
-            revoked the login of ada@acme.example at its provider\n\
+            "deleted the API key 'key-1' on [SERVER]\n\
+            revoked the login of 'ada@acme.example' at its provider\n\
             error: environment [SERVER] was deleted while this command was running\n\
             hint: add it again: `llamactl environments add [SERVER]`\n",
         )

@@ -244,7 +244,7 @@ fn auth_logout_deletes_a_profile() {
         .run();
     sandbox
         .cmd("auth logout home")
-        .stderr("logged out home\n")
+        .stderr("deleted profile 'home'\n")
         .run();
     assert_eq!(current(&sandbox), "work");
     sandbox
@@ -252,7 +252,7 @@ fn auth_logout_deletes_a_profile() {
         .env("LLAMA_CLOUD_API_KEY", KEY)
         .stderr(
             "
-            logged out work
+            deleted profile 'work'
             no profile is current now
             warning: LLAMA_CLOUD_API_KEY is still set, and commands will use it
             ",

@@ -73,7 +73,7 @@ fn the_seed_page_s_examples_hold_without_a_network() {
     );
     sandbox
         .cmd("auth logout ll****.")
-        .stderr("logged out ll****.\nno profile is current now\n")
+        .stderr("deleted profile 'll****.'\nno profile is current now\n")
         .run();
     let store = store(&environment("https://api.cloud.llamaindex.ai", &[]));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::login::revoke::{KeyRevocation, LoginRevocation, revoke};
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::store::Profile;
 use crate::term::message;
 use crate::url::ApiUrl;
@@ -10,19 +10,19 @@ use crate::url::ApiUrl;
 /// Revokes what belongs to a profile, and prints what was revoked and what was not.
 pub fn revoke_and_report(app: &mut App, url: &ApiUrl, profile: &Profile) {
     let revocation = revoke(app, url, profile);
-    let name = sanitize(&profile.name);
+    let name = quoted(&profile.name);
     match revocation.key {
         KeyRevocation::None => {}
         KeyRevocation::Deleted { id } => {
-            message::status(&format!("deleted the API key {} on {url}", sanitize(&id)));
+            message::status(&format!("deleted the API key {} on {url}", quoted(&id)));
         }
         KeyRevocation::AlreadyDeleted { id } => message::status(&format!(
             "the API key {} did not exist on {url} any more",
-            sanitize(&id)
+            quoted(&id)
         )),
         KeyRevocation::StillValid { key, reason } => message::warn_always(&format!(
             "the API key {} is still valid on {url}, delete it there: {reason}",
-            sanitize(&key)
+            quoted(&key)
         )),
     }
     match revocation.login {

@@ -20,7 +20,7 @@ use crate::oidc::device::{self, DeviceAuthorization, DeviceError};
 use crate::oidc::discovery::Provider;
 use crate::oidc::id_token::{self, Claims, Expected, KeySet};
 use crate::oidc::token::{self, TokenSet};
-use crate::sanitize::sanitize;
+use crate::sanitize::{quoted, sanitize};
 use crate::store::{Environment, Login, Profile};
 use crate::term::{ProgressLine, browser, message, prompt, signals};
 use crate::url::{ApiUrl, UrlPolicy, host_of, is_loopback};
@@ -297,8 +297,9 @@ fn create_profile(args: &Args, app: &mut App, env: &Environment, identity: Ident
                 None => "created",
             };
             message::status(&format!(
-                "{verb} profile {} and made it current",
-                sanitize(&name)
+                "{verb} profile {} in {} and made it current",
+                quoted(&name),
+                env.api_url
             ));
             Ok(())
         }
@@ -463,7 +464,7 @@ fn delete_key(app: &mut App, url: &ApiUrl, login: &Login, created: &CreatedKey) 
     if let Err(error) = with_login(app, url, login).delete_key(&created.id) {
         message::warn_always(&format!(
             "the API key {} is still valid on {url}, delete it there: {}",
-            sanitize(&created.id),
+            quoted(&created.id),
             error.error.message
         ));
     }

@@ -5,7 +5,7 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::{log_out, select};
 use crate::error::{Error, Result};
-use crate::sanitize::sanitize;
+use crate::sanitize::quoted;
 use crate::store::Profile;
 use crate::term::message;
 use crate::url::ApiUrl;
@@ -45,7 +45,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         // Before its ID is deleted here, or nothing could delete the key any more.
         log_out::revoke_and_report(app, &env.api_url, profile);
         was_current |= delete(app, &env.api_url, &profile.name)?;
-        message::status(&format!("logged out {}", sanitize(&profile.name)));
+        message::status(&format!("deleted profile {}", quoted(&profile.name)));
     }
     if profiles.is_empty() {
         message::status(&format!("no profiles in {}", env.api_url));
