@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::provider::{CLIENT, Provider, refusal};
 use crate::support::secrets::KEY;
 use crate::support::{
-    ControlPlane, Gate, Reply, Run, Running, Sandbox, Stub, World, delete, get, post, request,
+    ControlPlane, Gate, Reply, Run, Running, Sandbox, Stub, World, delete, get, post,
 };
 
 const MINTED: &str = "llx-minted000000000000000001";
@@ -898,29 +898,22 @@ fn provider_without_id_token_or_device_flow_is_named() {
 
 #[test]
 fn metadata_that_redirects_to_plain_http_is_rejected() {
-    let (first, far, proxy) = (Stub::new(), Stub::new(), Stub::new());
+    let provider = Stub::new();
     let known = "/.well-known/openid-configuration";
     let target = "http://id.invalid/metadata";
-    first.expect(get(known).reply(Reply::redirect(302, target)));
-    far.expect(get("/metadata").json(200, "{}"));
-    let connect = request("CONNECT", "id.invalid:80");
-    proxy.expect(connect.reply(Reply::tunnel(far.server().address())));
+    provider.expect(get(known).reply(Reply::redirect(302, target)));
     let setup = setup();
-    setup.sandbox.replace(&first.url(), "[ID]");
-    let discovery_url = first.url() + known;
+    setup.sandbox.replace(&provider.url(), "[ID]");
+    let discovery_url = provider.url() + known;
     setup.plane.world().oidc =
         Some(json!({"discovery_url": discovery_url, "client_ids": {"cli": CLIENT}}));
-    setup
-        .sandbox
-        .cmd("auth login")
-        .env("HTTP_PROXY", proxy.url())
-        .code(3)
-        .stderr(
-            "error: the identity provider's metadata at '[ID]/.well-known/openid-configuration' cannot be used: \
-            it redirects to a URL that is not https\n\
-            hint: tell the provider's administrator, or sign in with an API key: `llamactl auth token`\n",
-        )
-        .run();
+    setup.fails(
+        "auth login",
+        3,
+        "error: [ID] redirects to 'http://id.invalid/metadata', which is not https\n\
+        hint: it was not followed; tell the operator of the control plane\n",
+    );
+    provider.verify();
 }
 
 /// Runs a login that fails because `change` is applied to the store meanwhile.
