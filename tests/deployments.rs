@@ -1335,3 +1335,94 @@ fn rollback_on_a_terminal_offers_the_release_history() {
     terminal.expect("error: no releases of 'app' yet");
     terminal.wait().assert_code(1);
 }
+
+/// The pipeline that the README shows, for a profile in place of the environment variables, and with the commit taken
+/// from the JSON document.
+fn readme_pipeline(app: &str) -> String {
+    let readme = include_str!("../README.md");
+    let (_, section) = readme.split_once("### In a pipeline").expect("the section");
+    let (_, block) = section.split_once("```sh\n").expect("the script");
+    let (script, _) = block.split_once("```").expect("its end");
+    let lines = script.lines().filter(|line| !line.starts_with("export "));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    assert!(script.contains("app=my-app\n"), "{script}");
+    let commit = r#"-o json | /bin/sed -n 's/.*"git_sha": "\(.*\)",/\1/p'"#;
+    script
+        .replace("app=my-app\n", &format!("app={app}\n"))
+        .replace("-o value=status.git_sha", commit)
+}
+
+#[test]
+fn readme_pipeline_rolls_back_what_fails() {
+    let rolled_back = ["RollingOut", "Running"];
+    for (update, then, code, stdout, sha) in [
+        (
+            &["Pending", "Running"][..],
+            &[][..],
+            0,
+            "2222222 -> 3333333\nRunning\n",
+            "3",
+        ),
+        (
+            &["Building", "BuildFailed", "BuildFailed"],
+            &rolled_back[..],
+            1,
+            "2222222 -> 3333333\nBuildFailed\n2026-01-02T12:00:00Z app-0/app no such module\nRunning\n",
+            "2",
+        ),
+        (
+            &["RollingOut", "RolloutFailed", "RolloutFailed"],
+            &rolled_back[..],
+            1,
+            "2222222 -> 3333333\nRolloutFailed\n2026-01-02T12:00:00Z app-0/app no such module\nRunning\n",
+            "2",
+        ),
+    ] {
+        let mut deployment = outdated().log("no such module");
+        // `get`, `update` and `rollback` each read the deployment once before the phases of the wait.
+        let failed = update.last().filter(|_| !then.is_empty());
+        let phases = ["Running", "Running"]
+            .iter()
+            .chain(update)
+            .chain(failed)
+            .chain(then);
+        let fields = phases.map(|phase| json!({ "status": phase }));
+        deployment.upcoming.extend(fields);
+        let (plane, sandbox) = with_deployment(deployment);
+        sandbox.program(
+            "llamactl",
+            &format!("exec '{}' \"$@\"", crate::support::LLAMACTL),
+        );
+        sandbox
+            .args(["-c", &readme_pipeline("app")])
+            .program("/bin/sh")
+            .env("COMMIT", "main")
+            .code(code)
+            .stdout(stdout)
+            .any_stderr()
+            .run();
+        let json = plane.world().deployments[0].json.clone();
+        assert_eq!(json["git_sha"], sha.repeat(40));
+        assert_eq!(json["status"], "Running");
+    }
+    // An update that is refused changes nothing; the rollback is to the present release.
+    let (plane, sandbox) = with_deployment(outdated());
+    sandbox.program(
+        "llamactl",
+        &format!("exec '{}' \"$@\"", crate::support::LLAMACTL),
+    );
+    sandbox
+        .args(["-c", &readme_pipeline("gone")])
+        .program("/bin/sh")
+        .env("COMMIT", "main")
+        .code(1)
+        .stderr_has("error: no deployment named 'gone'")
+        .run();
+    assert!(
+        plane
+            .server()
+            .lines()
+            .iter()
+            .all(|line| !line.starts_with("PATCH"))
+    );
+}
