@@ -1,6 +1,5 @@
-//! A value → the spelling that a program reads back as that very value, and as nothing else. Pure.
-//!
-//! `.env` files have a room of their own.
+//! Quotes a value so that a shell, or a CI runner of GitHub, reads exactly that value back. For `.env` files see
+//! [`crate::dotenv`].
 
 /// POSIX shells: sh, dash, bash, zsh.
 pub fn sh(value: &str) -> String {
@@ -12,7 +11,7 @@ pub fn fish(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-/// PowerShell: within single quotes, a quote is doubled; it takes typographic quotes for quotes too.
+/// PowerShell: within single quotes, a quote is doubled; typographic quotes are quotes, too.
 pub fn powershell(value: &str) -> String {
     let mut out = String::from("'");
     for c in value.chars() {
@@ -25,7 +24,7 @@ pub fn powershell(value: &str) -> String {
     out
 }
 
-/// A command that a CI runner of GitHub reads from a job's output.
+/// A value in a command that GitHub's CI runner reads from a job's output.
 pub fn github_command(value: &str) -> String {
     value
         .replace('%', "%25")
@@ -33,7 +32,7 @@ pub fn github_command(value: &str) -> String {
         .replace('\n', "%0A")
 }
 
-/// A variable for the file `$GITHUB_ENV`, with a delimiter that is no line of the value.
+/// A variable for the file `$GITHUB_ENV`, with a delimiter that the value does not contain.
 pub fn github_variable(name: &str, value: &str) -> String {
     let mut delimiter = String::from("LLAMACTL_VALUE_ENDS");
     while value.contains(&delimiter) {
@@ -55,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_ends_its_own_heredoc() {
+    fn value_with_the_delimiter_gets_a_longer_one() {
         let value = "x\nLLAMACTL_VALUE_ENDS\nEVIL=1";
         let text = github_variable("N", value);
         assert_eq!(

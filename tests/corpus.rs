@@ -1,5 +1,5 @@
-//! What the fuzzer found once, in `fixtures/fuzz`, by the very checks that it runs (`tests/checks`): here they need nothing
-//! but Rust, and run with every change; and so they do with what can be put together of it.
+//! The inputs that the fuzzer found, in `fixtures/fuzz`, run through its checks (`tests/checks`) without the fuzzer; and
+//! inputs that are combined from them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ static CORPORA: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
 });
 
 #[test]
-fn what_was_found_stays_found() {
+fn found_inputs_pass_their_checks() {
     for ((name, check), corpus) in CHECKS.iter().zip(CORPORA.iter()) {
         assert!(corpus.len() >= 10, "{name}");
         for (path, input) in corpus {
@@ -59,7 +59,7 @@ proptest! {
 
     /// Two inputs, each cut somewhere and put together, with some bytes changed: a small fuzzer.
     #[test]
-    fn what_is_put_together_of_it_holds(
+    fn combined_inputs_pass_their_checks(
         target in 0..CHECKS.len(),
         inputs in any::<[Index; 2]>(),
         cuts in any::<[Index; 2]>(),

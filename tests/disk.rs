@@ -273,7 +273,7 @@ fn may_trace() -> bool {
 
 /// A run to which the system gives other answers, as `strace` has it: `CALL:error=ERRNO:when=TIME`. None as with
 /// [`trace`].
-fn with_fault(sandbox: &Sandbox, fault: &str, line: &str) -> Option<Output> {
+pub fn with_fault(sandbox: &Sandbox, fault: &str, line: &str) -> Option<Output> {
     if !may_trace() {
         return None;
     }

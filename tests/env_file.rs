@@ -292,6 +292,61 @@ fn as_nobody(path: &Path) -> Option<String> {
 }
 
 #[test]
+fn planted_files_and_symlinks_are_refused() {
+    let dir = folder();
+    fs::set_permissions(&dir.path, fs::Permissions::from_mode(0o1777)).expect("a mode");
+    let (file, link) = (dir.file("planted", "A=1\n", 0o666), dir.path("link"));
+    symlink(dir.path("target"), &link).expect("a symlink");
+    let chown = std::os::unix::fs::lchown;
+    if chown(&file, Some(12_345), None)
+        .and_then(|()| chown(&link, Some(12_345), None))
+        .is_err()
+    {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    for (path, kind) in [(file.clone(), "file"), (link.clone(), "symlink")] {
+        let message = format!(
+            "error: cannot edit '{}': the {kind} belongs to another user, who does not own its directory\n\
+             hint: name a file with --env-file, or print the variables with `--env-file -`",
+            path.display()
+        );
+        // As another user, and as root.
+        let Some(said) = as_nobody(&path) else { return };
+        assert_eq!(said, message);
+        assert_eq!(write(&path), Err(message));
+    }
+    assert_eq!(
+        fs::read_to_string(dir.path("planted")).ok().as_deref(),
+        Some("A=1\n")
+    );
+    assert_eq!(dir.names(), ["link", "planted"]);
+    // The owner of the directory may own files in it.
+    chown(&dir.path, Some(12_345), None).expect("an owner");
+    assert!(write(&dir.path("planted")).is_ok());
+}
+
+#[test]
+fn what_root_creates_belongs_to_the_owner_of_the_directory() {
+    let dir = folder();
+    if std::os::unix::fs::chown(&dir.path, Some(12_345), Some(23_456)).is_err() {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    let path = dir.path("a/b/.env");
+    assert_eq!(write(&path), changed(&[]));
+    for path in [dir.path("a"), dir.path("a/b"), path] {
+        let meta = fs::metadata(&path).expect("what was created");
+        assert_eq!(
+            (meta.uid(), meta.gid()),
+            (12_345, 23_456),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
 fn unwritable_file_or_directory_is_refused() {
     let dir = folder();
     let ours = dir.path("ours");
@@ -329,7 +384,7 @@ fn unwritable_file_or_directory_is_refused() {
     // No directory for a new file.
     set(&ours, 65_534, 0o755);
     if root {
-        // Somebody else's file that all may write: we can't give it back its owner.
+        // A file of another user that all may write: its owner cannot be kept.
         set(&env, 0, 0o666);
         let said = run();
         assert_eq!(
@@ -596,12 +651,12 @@ fn only_leftovers_of_killed_writers_are_removed() {
     let dir = folder();
     let path = dir.file(".env", "A=1\n", 0o600);
     dir.file(".env.llamactl-abcd12.tmp", "stale", 0o600);
-    dir.file(".env.llamactl-abc.tmp", "somebody's", 0o600);
+    dir.file(".env.llamactl-abc.tmp", "another file", 0o600);
     dir.file(".env.local.llamactl-abcd12.tmp", "another file's", 0o600);
-    dir.file(".env.llamactl-abcd1-.tmp", "somebody's", 0o600);
+    dir.file(".env.llamactl-abcd1-.tmp", "another file", 0o600);
     fs::create_dir(dir.path(".env.llamactl-dirdir.tmp")).expect("a directory");
     symlink("nowhere", dir.path(".env.llamactl-linkli.tmp")).expect("a link");
-    // Nobody writes to it: who opened it as a file would wait for ever.
+    // Opening it like a file would wait for a writer for ever.
     let fifo = dir.path(".env.llamactl-fifofi.tmp");
     let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
     assert!(made.success());
@@ -681,7 +736,7 @@ fn concurrent_writers_leave_one_whole_file() {
     }
 }
 
-/// What somebody else adds while we write is not lost: it is in the file that we read again.
+/// A line that an editor adds meanwhile is not lost.
 #[test]
 fn file_that_changes_meanwhile_is_read_again() {
     let dir = folder();
@@ -704,7 +759,7 @@ fn file_that_changes_meanwhile_is_read_again() {
             if let Ok(mut file) = File::options().append(true).open(&path) {
                 let ino = file.metadata().map(|m| m.ino()).ok();
                 let written = file.write_all(line.as_bytes()).is_ok();
-                // Replaced between the two: that was written into the old file, which nobody can prevent.
+                // Replaced between the two: the line went into the old file, which cannot be prevented.
                 if written && ino == fs::metadata(&path).map(|m| m.ino()).ok() {
                     added.push(line);
                 }
@@ -862,6 +917,50 @@ fn git_warnings_match_the_repository() {
         "changed: false"
     );
     assert!(!marker.exists(), "the repository ran something");
+}
+
+#[test]
+fn git_that_fails_is_a_warning() {
+    let dir = folder();
+    let path = dir.file(".env", "A=1\n", 0o600);
+    if !git(&dir.path, &["init", "--quiet"]) {
+        println!("skipped: no git");
+        return;
+    }
+    let warning = |reason: &str| {
+        format!(
+            "'{}' may not be ignored by git, which failed: {reason}",
+            path.display()
+        )
+    };
+    // git would wait for the other end for ever.
+    let fifo = dir.path(".gitignore");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    let began = Instant::now();
+    assert_eq!(write(&path), changed(&[warning("it took too long")]));
+    assert!(began.elapsed() < Duration::from_secs(10));
+    fs::remove_file(&fifo).expect("the FIFO");
+    // The repository of another user.
+    let chown = |path: &Path| std::os::unix::fs::chown(path, Some(12_345), Some(12_345));
+    if chown(&dir.path)
+        .and_then(|()| chown(&dir.path(".git")))
+        .is_err()
+    {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    let outcome = env_file::check(&path, &bindings("llx-new"), &[]).expect("a check");
+    assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");
+    assert!(
+        outcome.warnings[0].starts_with(&warning("detected dubious ownership")),
+        "{outcome:?}"
+    );
 }
 
 #[test]

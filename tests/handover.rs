@@ -19,7 +19,7 @@ const NAMES: [&str; 3] = [
 ];
 const URL: &str = "http://127.0.0.1:4500";
 
-/// All that a key may hold: printable ASCII without blanks.
+/// All characters of a key: printable ASCII without whitespace.
 const HOSTILE_KEY: &str = r#"llx-'"$HOME${HOME}$(touch$IFS"ran")`touch<ran`!!%PATH%%s\n\\\';touch|ran&>(ran){a,b}[x]*?#~^=,+@:"#;
 
 /// A project's id may hold letters of any script too, and every quotation mark there is.
@@ -108,7 +108,7 @@ fn shells() -> Vec<(String, Vec<&'static str>, &'static str)> {
 }
 
 #[test]
-fn what_a_shell_evaluates_is_the_value_and_nothing_else() {
+fn shells_evaluate_the_exact_values() {
     let sandbox = sandbox();
     for (shell, options, script) in shells() {
         let script = script.replace("ARGS", "");
@@ -126,7 +126,7 @@ fn what_a_shell_evaluates_is_the_value_and_nothing_else() {
 }
 
 #[test]
-fn a_profile_without_a_key_takes_an_inherited_one_away() {
+fn profile_without_key_unsets_an_inherited_one() {
     let sandbox = with_profile("");
     for (shell, options, script) in shells() {
         let script = script.replace("ARGS", "--profile work");
@@ -173,7 +173,7 @@ fn a_profile_without_a_key_takes_an_inherited_one_away() {
 }
 
 #[test]
-fn every_format_is_spelled_as_its_reader_wants_it() {
+fn every_format_is_printed() {
     let sandbox = with_profile(KEY);
     for (format, text) in [
         (
@@ -270,7 +270,7 @@ fn github_env(text: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_job_of_github_gets_a_mask_and_the_variables() {
+fn github_job_gets_a_mask_and_the_variables() {
     for before in ["", "OLD=1\n", "OLD=1"] {
         let sandbox = with_profile(KEY);
         let file = sandbox.write("github.env", before);
@@ -278,7 +278,7 @@ fn a_job_of_github_gets_a_mask_and_the_variables() {
             .cmd("auth export --format github")
             .env("GITHUB_ENV", file)
             .stdout(&format!("::add-mask::{KEY}\n"))
-            .stderr("set the variables for the steps to come in [CWD]/github.env\n")
+            .stderr("set the variables for later steps in [CWD]/github.env\n")
             .may_show_keys()
             .run();
         let gap = if before == "OLD=1" { "\n" } else { "" };
@@ -300,7 +300,7 @@ fn a_job_of_github_gets_a_mask_and_the_variables() {
         let mask = HOSTILE_KEY.replace('%', "%25");
         with_values(run, HOSTILE_KEY, project)
             .stdout(&format!("::add-mask::{mask}\n"))
-            .stderr("set the variables for the steps to come in made.env\n")
+            .stderr("set the variables for later steps in made.env\n")
             .run();
         let found = github_env(&sandbox.read("made.env"));
         assert_eq!(
@@ -314,12 +314,12 @@ fn a_job_of_github_gets_a_mask_and_the_variables() {
 }
 
 #[test]
-fn a_job_of_github_without_a_key_hides_an_older_one() {
+fn github_job_without_key_empties_an_older_one() {
     let sandbox = with_profile("");
     sandbox
         .cmd("auth export --format github")
         .env("GITHUB_ENV", "github.env")
-        .stderr("set the variables for the steps to come in github.env\n")
+        .stderr("set the variables for later steps in github.env\n")
         .run();
     let found = github_env(&sandbox.read("github.env"));
     assert_eq!(
@@ -329,7 +329,7 @@ fn a_job_of_github_without_a_key_hides_an_older_one() {
 }
 
 #[test]
-fn github_is_refused_where_there_is_no_job() {
+fn github_format_needs_a_writable_github_env() {
     let sandbox = with_profile(KEY);
     for value in [None, Some("")] {
         let run = sandbox.cmd("auth export --format github");
@@ -338,7 +338,7 @@ fn github_is_refused_where_there_is_no_job() {
             None => run,
         };
         run.code(2)
-            .stderr("error: GITHUB_ENV is not set\nhint: the format github is for a job of GitHub Actions, which sets it\n")
+            .stderr("error: GITHUB_ENV is not set\nhint: the format github is for jobs of GitHub Actions, which sets it\n")
             .run();
     }
     for (path, why) in [
@@ -350,7 +350,7 @@ fn github_is_refused_where_there_is_no_job() {
             .env("GITHUB_ENV", path)
             .stdout(&format!("::add-mask::{KEY}\n"))
             .stderr(&format!(
-                "error: {path} of GITHUB_ENV can't be written: {why}\n"
+                "error: cannot write '{path}' (GITHUB_ENV): {why}\n"
             ))
             .may_show_keys()
             .code(1)
@@ -359,7 +359,7 @@ fn github_is_refused_where_there_is_no_job() {
 }
 
 #[test]
-fn a_command_gets_the_three_variables_and_nothing_that_chooses_others() {
+fn command_gets_the_variables_and_none_that_choose_others() {
     let sandbox = with_profile(KEY);
     sandbox.program(
         "all",
@@ -384,6 +384,8 @@ fn a_command_gets_the_three_variables_and_nothing_that_chooses_others() {
         .env("PATH", format!("{}:{}", sandbox.cwd().join("../bin").display(), std::env::var("PATH").unwrap_or_default()))
         .env("LLAMA_CLOUD_USE_PROFILE", "1")
         .env("LLAMACTL_PROFILE", "work")
+        .env("LLAMACTL_ENVIRONMENT", URL)
+        .env("LLAMA_CLOUD_API_KEY_FILE", "/no/such/file")
         .env("LLAMACTL_CONFIG_DIR", sandbox.home().join(".config/llamactl"))
         .stdout("LLAMACTL_CONFIG_DIR\nLLAMA_AGENTS_PROJECT_ID\nLLAMA_CLOUD_API_KEY\nLLAMA_CLOUD_BASE_URL\n")
         .run();
@@ -399,7 +401,7 @@ fn a_command_gets_the_three_variables_and_nothing_that_chooses_others() {
 }
 
 #[test]
-fn hostile_values_reach_a_command_as_they_are() {
+fn command_gets_exact_values() {
     let sandbox = sandbox();
     for project in HOSTILE_PROJECTS.map(|project| project.replace(' ', "")) {
         let run = sandbox.cmd("auth exec -- show");
@@ -410,7 +412,7 @@ fn hostile_values_reach_a_command_as_they_are() {
 }
 
 #[test]
-fn the_command_is_what_runs() {
+fn command_replaces_llamactl() {
     let sandbox = with_profile(KEY);
     sandbox.program("args", "for arg; do printf '<%s>' \"$arg\"; done");
     // Options stand before `--`; what stands after it, or after the command's name, is the command's.
@@ -435,7 +437,7 @@ fn the_command_is_what_runs() {
     let output = sandbox.cmd("auth exec -- args").arg(raw).any_stdout().run();
     assert_eq!(output.raw_stdout, b"<\xff\xfe'\n>");
 
-    // In its place, so that whoever started it waits for the command itself.
+    // It replaces llamactl, so that the parent process waits for the command itself.
     let mut running = sandbox
         .args([
             "auth",
@@ -474,7 +476,7 @@ fn the_command_is_what_runs() {
 }
 
 #[test]
-fn a_signal_reaches_the_command() {
+fn signal_reaches_the_command() {
     let sandbox = with_profile(KEY);
     let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.01; done";
     let run = sandbox
@@ -487,7 +489,7 @@ fn a_signal_reaches_the_command() {
 }
 
 #[test]
-fn a_command_that_can_t_run_says_why() {
+fn command_that_cannot_run_is_named_with_the_reason() {
     let sandbox = with_profile(KEY);
     let plain = sandbox.program("plain", "exit 0");
     sandbox.set_mode(&plain, 0o644);
@@ -537,7 +539,7 @@ fn a_command_that_can_t_run_says_why() {
         sandbox
             .args(["auth", "exec", "--", &program])
             .code(code)
-            .stderr(&format!("error: '{shown}' can't be run: {why}\n"))
+            .stderr(&format!("error: '{shown}' cannot be run: {why}\n"))
             .run();
     }
     for line in ["auth exec", "auth exec --", "auth exec --profile work --"] {
@@ -550,13 +552,13 @@ fn a_command_that_can_t_run_says_why() {
 }
 
 #[test]
-fn nothing_is_handed_on_where_there_is_nothing() {
+fn nothing_is_exported_without_credentials() {
     let empty = sandbox();
     let keyless = sandbox();
     Stored::at(URL)
         .profile("work", "proj-web", "")
         .put(&keyless);
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let signed_out = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     let no_key = format!(
         "error: the profile 'work' has no API key, and {URL} asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n"
     );
@@ -569,7 +571,7 @@ fn nothing_is_handed_on_where_there_is_nothing() {
             .cmd(command)
             .env("GITHUB_ENV", "x")
             .code(4)
-            .stderr(nobody)
+            .stderr(signed_out)
             .run();
         keyless
             .cmd(command)
@@ -579,4 +581,133 @@ fn nothing_is_handed_on_where_there_is_nothing() {
             .run();
     }
     assert!(!Path::new(&empty.cwd()).join("x").exists());
+}
+
+#[test]
+fn scripts_without_or_with_a_missing_interpreter() {
+    let sandbox = with_profile(KEY);
+    for (name, text, code, stdout, stderr) in [
+        (
+            "bare",
+            "echo \"$LLAMA_AGENTS_PROJECT_ID $1\"\n",
+            0,
+            "proj-web x\n",
+            "",
+        ),
+        (
+            "missing",
+            "#! /no/such/shell -e\n",
+            126,
+            "",
+            "error: 'missing' cannot be run: its interpreter '/no/such/shell' was not found\n",
+        ),
+        (
+            "windows",
+            "#!/bin/sh\r\necho x\r\n",
+            126,
+            "",
+            "error: 'windows' cannot be run: its first line ends in a Windows line ending (CRLF)\n\
+             hint: convert it to Unix line endings, for example with `dos2unix`\n",
+        ),
+    ] {
+        let program = sandbox.program(name, "");
+        std::fs::write(program, text).expect("a script");
+        sandbox
+            .cmd(&format!("auth exec -- {name} x"))
+            .code(code)
+            .stdout(stdout)
+            .stderr(stderr)
+            .run();
+    }
+}
+
+#[test]
+fn also_sets_further_variables_in_all_formats() {
+    let sandbox = with_profile(KEY);
+    let also = "--also LLAMA_CLOUD_PROJECT_ID=project --also MY_KEY=key --also MY_URL=url";
+    let json = format!(
+        "{{\n  \"LLAMA_CLOUD_API_KEY\": \"{KEY}\",\n  \"LLAMA_CLOUD_BASE_URL\": \"{URL}\",\n  \"LLAMA_AGENTS_PROJECT_ID\": \"proj-web\",\n  \
+        \"LLAMA_CLOUD_PROJECT_ID\": \"proj-web\",\n  \"MY_KEY\": \"{KEY}\",\n  \"MY_URL\": \"{URL}\"\n}}\n"
+    );
+    let dotenv = format!(
+        "LLAMA_CLOUD_API_KEY={KEY}\nLLAMA_CLOUD_BASE_URL={URL}\nLLAMA_AGENTS_PROJECT_ID=proj-web\n\
+        LLAMA_CLOUD_PROJECT_ID=proj-web\nMY_KEY={KEY}\nMY_URL={URL}\n"
+    );
+    for (line, stdout) in [
+        ("auth export --format json", json),
+        ("auth export --format dotenv", dotenv.clone()),
+        ("auth inject --env-file -", dotenv.clone()),
+    ] {
+        let run = sandbox.cmd(&format!("{line} {also}")).may_show_keys();
+        run.stdout(&stdout).run();
+    }
+    for (format, last) in [
+        ("sh", format!("export MY_URL='{URL}';\n")),
+        ("fish", format!("set -gx MY_URL '{URL}';\n")),
+        ("powershell", format!("$env:MY_URL = '{URL}';\n")),
+    ] {
+        let line = format!("auth export --format {format} {also}");
+        let run = sandbox.cmd(&line).may_show_keys();
+        run.stdout_has(&last).run();
+    }
+    sandbox
+        .cmd(&format!("auth inject {also}"))
+        .stderr("wrote 6 variables to .env\n")
+        .run();
+    assert_eq!(sandbox.read(".env"), dotenv);
+    sandbox.program(
+        "further",
+        "echo \"$LLAMA_CLOUD_PROJECT_ID $MY_KEY $MY_URL\"",
+    );
+    sandbox
+        .cmd(&format!("auth exec {also} -- further"))
+        .stdout(&format!("proj-web {KEY} {URL}\n"))
+        .may_show_keys()
+        .run();
+}
+
+#[test]
+fn also_refuses_bad_and_colliding_names() {
+    let sandbox = with_profile(KEY);
+    for (value, message) in [
+        ("X", " is not NAME=key, NAME=url or NAME=project"),
+        ("X=", " is not NAME=key, NAME=url or NAME=project"),
+        ("X=secret", " is not NAME=key, NAME=url or NAME=project"),
+        ("=key", ": '' is not a variable name"),
+        ("1X=key", ": '1X' is not a variable name"),
+        ("A-B=url", ": 'A-B' is not a variable name"),
+        ("É=url", ": 'É' is not a variable name"),
+        (
+            "LLAMA_CLOUD_API_KEY=url",
+            ": LLAMA_CLOUD_API_KEY is set already",
+        ),
+        (
+            "LLAMA_AGENTS_PROJECT_ID=project",
+            ": LLAMA_AGENTS_PROJECT_ID is set already",
+        ),
+    ] {
+        for line in ["auth inject", "auth export", "auth exec"] {
+            let run = sandbox.cmd(line).arg("--also").arg(value);
+            let run = if line == "auth exec" {
+                run.arg("show")
+            } else {
+                run
+            };
+            run.code(2)
+                .stderr_has(&format!("error: --also '{value}'{message}\n"))
+                .run();
+        }
+    }
+    sandbox
+        .cmd("auth export --also X=key --also X=url")
+        .code(2)
+        .stderr("error: --also 'X=url': X is set already\nhint: leave it out\n")
+        .run();
+    let keyless = with_profile("");
+    keyless
+        .cmd("auth inject --also X=key")
+        .code(1)
+        .stderr("error: --also X=key: there is no API key\nhint: this profile has none and needs none\n")
+        .run();
+    assert_eq!(keyless.cwd_tree(), [""; 0]);
 }

@@ -59,7 +59,7 @@ fn standard_output_needs_no_check_and_safe_values() {
         .code(2)
         .stderr(
             "
-            error: --check needs a file to look at
+            error: --check needs a file to compare with
             hint: leave `--env-file -` out
             ",
         )
@@ -119,4 +119,15 @@ fn git_that_hangs_is_ended_within_a_second() {
         .run();
     let seconds = output.took.as_secs();
     assert!((1..30).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn leading_tilde_of_env_file_is_expanded() {
+    let sandbox = signed_in(KEY);
+    sandbox
+        .cmd("auth inject --env-file=~/project/.env")
+        .stderr("wrote 3 variables to [HOME]/project/.env\n")
+        .run();
+    assert!(sandbox.home().join("project/.env").exists());
+    assert_eq!(sandbox.cwd_tree(), Vec::<String>::new());
 }

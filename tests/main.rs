@@ -11,6 +11,7 @@ mod docs;
 mod dotenv;
 mod empty_root;
 mod env_file;
+mod env_write;
 mod environments;
 mod faults;
 mod handover;

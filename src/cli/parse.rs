@@ -51,6 +51,12 @@ impl Invocation {
         self.raw(id).and_then(OsStr::to_str)
     }
 
+    /// The values of an option that can be repeated, in order.
+    pub fn texts(&self, id: OptId) -> impl Iterator<Item = &str> {
+        let given = self.options.iter().filter(move |(given, _)| *given == id);
+        given.filter_map(|(_, value)| value.to_str())
+    }
+
     pub fn path(&self, id: OptId) -> Option<&Path> {
         self.raw(id).map(Path::new)
     }

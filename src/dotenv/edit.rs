@@ -15,7 +15,7 @@ pub struct Binding<'a> {
 pub enum EditError {
     /// The value has a character that readers do not read alike.
     Value { name: String, character: char },
-    /// The file is no text of ASCII or UTF-8; holds what it is.
+    /// The file is neither ASCII nor UTF-8; holds the name of its encoding.
     Encoding(&'static str),
     /// A quote is open at this line, with one of our names at or after it, or still to be appended.
     OpenQuote { line: usize },

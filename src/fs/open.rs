@@ -15,7 +15,7 @@ pub struct Regular {
     pub meta: Metadata,
 }
 
-/// Opens a regular file, without waiting for the other end of a FIFO; a directory or a device is an error that says so.
+/// Opens a regular file, without waiting for the other end of a FIFO; a directory or a device is an error.
 pub fn regular(path: &Path) -> io::Result<Regular> {
     let file = open(OpenOptions::new().read(true), path)?;
     let meta = file.metadata()?;

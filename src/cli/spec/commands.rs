@@ -152,12 +152,16 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthInject,
             args: &[],
-            options: &[&ENV_FILE, &CHECK, &PROFILE],
+            options: &[&ENV_FILE, &CHECK, &ALSO, &PROFILE],
             examples: &[
                 example("llamactl auth inject", "write ./.env"),
                 example(
                     "llamactl auth inject --env-file sub/dir/.env",
                     "write another file and create its directory",
+                ),
+                example(
+                    "llamactl auth inject --also LLAMA_CLOUD_PROJECT_ID=project",
+                    "set the project under another name, too",
                 ),
                 example(
                     "llamactl auth inject --check",
@@ -197,7 +201,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthExec,
             args: &[COMMAND_LINE],
-            options: &[&PROFILE, &PROJECT],
+            options: &[&ALSO, &PROFILE, &PROJECT],
             examples: &[example(
                 "llamactl auth exec --profile work -- python app.py",
                 "run with the credentials of the profile `work`",
@@ -212,7 +216,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthExport,
             args: &[],
-            options: &[&EXPORT_FORMAT, &PROFILE, &PROJECT],
+            options: &[&EXPORT_FORMAT, &ALSO, &PROFILE, &PROJECT],
             examples: &[
                 example(
                     "llamactl auth export",

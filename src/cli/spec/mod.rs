@@ -105,6 +105,7 @@ pub struct Arg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptId {
     All,
+    Also,
     ApiKey,
     ApiKeyFile,
     CaFile,

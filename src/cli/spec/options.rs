@@ -75,6 +75,13 @@ pub(super) const ALL: Opt = switch(
     "all",
     "Log out from every profile of the current environment",
 );
+pub(super) const ALSO: Opt = valued(
+    OptId::Also,
+    "also",
+    "NAME=FIELD",
+    Value::Text,
+    "Set a further variable NAME to the key, url or project; can be repeated",
+);
 pub(super) const API_KEY: Opt = valued(
     OptId::ApiKey,
     "api-key",

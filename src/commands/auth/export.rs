@@ -1,4 +1,4 @@
-//! `auth export`: prints the three variables for a shell, a file or a CI job.
+//! `auth export`: prints the credentials for a shell, a file or a CI job.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -8,127 +8,91 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::auth::exported::ExportedCredentials;
 use crate::error::{Error, Result, os_reason};
-use crate::sanitize::sanitize;
+use crate::sanitize::{quoted, sanitize};
 use crate::term::output::{self, Doc};
 use crate::term::prompt;
 use crate::{dotenv, shell_quote};
 
 const GITHUB_ENV: &str = "GITHUB_ENV";
 
-/// What the line says.
-struct Args {
-    profile: Option<String>,
-    project: Option<String>,
-    format: Format,
-}
-
-enum Format {
-    Sh,
-    Fish,
-    PowerShell,
-    Dotenv,
-    Json,
-    GitHub,
-}
-
-impl Args {
-    fn from(given: &Invocation) -> Result<Args> {
-        Ok(Args {
-            profile: ExportedCredentials::profile(given),
-            project: ExportedCredentials::project(given)?,
-            format: match given.text(OptId::Format) {
-                Some("fish") => Format::Fish,
-                Some("powershell") => Format::PowerShell,
-                Some("dotenv") => Format::Dotenv,
-                Some("json") => Format::Json,
-                Some("github") => Format::GitHub,
-                _ => Format::Sh,
-            },
-        })
-    }
-}
-
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
-    let args = Args::from(given)?;
-    let handover =
-        ExportedCredentials::resolve(app, args.profile.as_deref(), args.project.as_deref())?;
-    match args.format {
-        Format::GitHub => github(app, &handover),
-        Format::Json => {
-            let fields = handover
-                .variables()
-                .map(|(name, value)| (name, value.into()));
-            output::data(
-                &Doc::Fields(fields.to_vec())
-                    .render(output::Format::Json)
-                    .unwrap_or_default(),
-            )
-        }
-        Format::Dotenv => {
-            let bindings = handover.bindings();
-            let lines = dotenv::edit(b"", &bindings)
+    let credentials = ExportedCredentials::resolve(given, app)?;
+    let lines = |line: fn(&str, Option<&str>) -> String| -> String {
+        let variables = credentials.variables().into_iter();
+        variables.map(|(name, value)| line(name, value)).collect()
+    };
+    match given.text(OptId::Format) {
+        Some("github") => github(app, &credentials),
+        Some("json") => output::data(&json(&credentials)),
+        Some("dotenv") => {
+            let lines = dotenv::edit(b"", &credentials.bindings())
                 .map_err(|e| dotenv::file::explain(&e, "standard output"))?;
             output::bytes(&lines)
         }
-        Format::Sh | Format::Fish | Format::PowerShell => {
-            let lines: String = handover
-                .variables()
-                .iter()
-                .map(|(name, value)| line(&args.format, name, *value))
-                .collect();
-            output::data(&lines)
-        }
+        Some("fish") => output::data(&lines(fish)),
+        Some("powershell") => output::data(&lines(powershell)),
+        _ => output::data(&lines(sh)),
     }
 }
 
-fn line(format: &Format, name: &str, value: Option<&str>) -> String {
-    match (format, value) {
-        (Format::Fish, Some(value)) => format!("set -gx {name} {};\n", shell_quote::fish(value)),
-        (Format::Fish, None) => format!("set -e {name};\n"),
-        (Format::PowerShell, Some(value)) => {
-            format!("$env:{name} = {};\n", shell_quote::powershell(value))
-        }
-        (Format::PowerShell, None) => format!("Remove-Item Env:{name} -ErrorAction Ignore;\n"),
-        (_, Some(value)) => format!("export {name}={};\n", shell_quote::sh(value)),
-        (_, None) => format!("unset {name};\n"),
+fn sh(name: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("export {name}={};\n", shell_quote::sh(value)),
+        None => format!("unset {name};\n"),
     }
 }
 
-fn github(app: &App, handover: &ExportedCredentials) -> Result<()> {
+fn fish(name: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("set -gx {name} {};\n", shell_quote::fish(value)),
+        None => format!("set -e {name};\n"),
+    }
+}
+
+fn powershell(name: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("$env:{name} = {};\n", shell_quote::powershell(value)),
+        None => format!("Remove-Item Env:{name} -ErrorAction Ignore;\n"),
+    }
+}
+
+fn json(credentials: &ExportedCredentials) -> String {
+    let variables = credentials.variables().into_iter();
+    let fields = variables.map(|(name, value)| (name.to_string(), value.into()));
+    let document = Doc::Map(fields.collect());
+    document.render(output::Format::Json).unwrap_or_default()
+}
+
+/// Masks the key in the job's log, then sets the variables for the later steps of a job of GitHub Actions.
+fn github(app: &App, credentials: &ExportedCredentials) -> Result<()> {
     let Some(path) = app.vars.path(GITHUB_ENV) else {
         return Err(Error::usage(format!("{GITHUB_ENV} is not set"))
-            .hint("the format github is for a job of GitHub Actions, which sets it"));
+            .hint("the format github is for jobs of GitHub Actions, which sets it"));
     };
     let mut text = String::new();
-    for (name, value) in handover.variables() {
-        // There is no way to unset a variable for later steps; an empty one counts as unset.
-        text.push_str(&shell_quote::github_variable(
-            name,
-            value.unwrap_or_default(),
-        ));
+    for (name, value) in credentials.variables() {
+        // A variable cannot be unset for later steps; an empty one counts as unset.
+        let value = value.unwrap_or_default();
+        text.push_str(&shell_quote::github_variable(name, value));
     }
-    // Masked before it is handed on: later steps can print it only after that.
-    if let Some(key) = &handover.key {
-        output::data(&format!(
-            "::add-mask::{}\n",
-            shell_quote::github_command(key.expose())
-        ))?;
+    if let Some(key) = &credentials.key {
+        let key = shell_quote::github_command(key.expose());
+        output::data(&format!("::add-mask::{key}\n"))?;
     }
+    let shown = path.display().to_string();
     append(&path, &text).map_err(|e| {
+        let reason = os_reason(&e);
         Error::failed(format!(
-            "{} of {GITHUB_ENV} can't be written: {}",
-            sanitize(&path.display().to_string()),
-            os_reason(&e)
+            "cannot write {} ({GITHUB_ENV}): {reason}",
+            quoted(&shown)
         ))
     })?;
-    prompt::say(&format!(
-        "set the variables for the steps to come in {}",
-        sanitize(&path.display().to_string())
-    ));
+    let shown = sanitize(&shown);
+    prompt::say(&format!("set the variables for later steps in {shown}"));
     Ok(())
 }
 
-/// Adds lines to a file in one write; what stands there without a line end stays a line of its own.
+/// Appends lines in one write, on lines of their own.
 fn append(path: &Path, lines: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true);

@@ -1,4 +1,4 @@
-//! `auth inject`: writes the profile's credentials into a `.env` file.
+//! `auth inject`: writes the profile's credentials to a `.env` file.
 
 use std::path::{Path, PathBuf};
 
@@ -6,60 +6,48 @@ use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::commands::auth::exported::ExportedCredentials;
-use crate::dotenv::file;
-use crate::dotenv::{Binding, edit};
+use crate::dotenv::{edit, file};
 use crate::error::{Error, Result};
 use crate::sanitize::sanitize;
-use crate::term::output;
-use crate::term::prompt;
+use crate::term::{output, prompt};
 
-/// What the line says.
 struct Args {
     file: PathBuf,
-    profile: Option<String>,
     check: bool,
 }
 
 impl Args {
-    fn from(given: &Invocation) -> Args {
-        Args {
-            file: given
-                .path(OptId::EnvFile)
-                .unwrap_or(Path::new(".env"))
-                .to_path_buf(),
-            profile: ExportedCredentials::profile(given),
-            check: given.has(OptId::Check),
+    fn from(given: &Invocation, app: &App) -> Result<Args> {
+        let file = given.path(OptId::EnvFile).unwrap_or(Path::new(".env"));
+        let check = given.has(OptId::Check);
+        if check && file == Path::new("-") {
+            return Err(Error::usage("--check needs a file to compare with")
+                .hint("leave `--env-file -` out"));
         }
+        let file = app.vars.expand_home(file);
+        Ok(Args { file, check })
     }
 }
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
-    let args = Args::from(given);
-    let handover = ExportedCredentials::stored(app, args.profile.as_deref())?;
-    let mut bindings = Vec::new();
-    let mut forbidden = Vec::new();
-    for (name, value) in handover.variables() {
-        match value {
-            Some(value) => bindings.push(Binding { name, value }),
-            None => forbidden.push(name),
-        }
-    }
+    let args = Args::from(given, app)?;
+    let credentials = ExportedCredentials::stored(given, app)?;
+    let bindings = credentials.bindings();
     if args.file == Path::new("-") {
-        if args.check {
-            return Err(
-                Error::usage("--check needs a file to look at").hint("leave `--env-file -` out")
-            );
-        }
-        let lines =
-            edit(b"", &bindings).map_err(|refusal| file::explain(&refusal, "standard output"))?;
+        let lines = edit(b"", &bindings).map_err(|e| file::explain(&e, "standard output"))?;
         return output::bytes(&lines);
     }
-    let shown = sanitize(&args.file.display().to_string());
+    let without_value: Vec<&str> = credentials
+        .variables()
+        .into_iter()
+        .filter_map(|(name, value)| value.is_none().then_some(name))
+        .collect();
     let outcome = match args.check {
-        true => file::check(&args.file, &bindings, &forbidden)?,
-        false => file::write(&args.file, &bindings, &forbidden)?,
+        true => file::check(&args.file, &bindings, &without_value)?,
+        false => file::write(&args.file, &bindings, &without_value)?,
     };
     prompt::warn_all(&outcome.warnings);
+    let shown = sanitize(&args.file.display().to_string());
     match (args.check, outcome.changed) {
         (true, true) => {
             return Err(Error::failed(format!("{shown} is not up to date"))

@@ -8,7 +8,7 @@ use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
-use crate::commands::auth::exported::ExportedCredentials;
+use crate::commands::id_option;
 use crate::credentials::{CredentialQuery, Credentials, EnvOverrides, Shadowed, Source, Sourced};
 use crate::error::{Error, Kind, Result};
 use crate::sanitize::sanitize;
@@ -27,8 +27,8 @@ struct Args {
 impl Args {
     fn from(given: &Invocation) -> Result<Args> {
         Ok(Args {
-            profile: ExportedCredentials::profile(given),
-            project: ExportedCredentials::project(given)?,
+            profile: given.text(OptId::Profile).map(str::to_string),
+            project: id_option(given, OptId::Project, "--project")?,
             offline: given.has(OptId::Offline),
             format: Format::of(given),
         })
