@@ -1,77 +1,78 @@
-//! Which key, project and server a command uses, and where each came from: a flag, a variable, a profile or a default.
+//! Which API key, project and server a command uses, and where each came from: an option, an environment variable, a
+//! stored profile or a default.
 //!
-//! The order is: a flag beats a variable beats the profile. A stored key never goes to another address than its own.
-//! The decision is a pure function; only reading the variables and the store around it is IO.
+//! An option takes precedence over a variable, and a variable over the profile. A stored key is never sent to another URL
+//! than its own. [`resolve`] decides without IO; reading the variables and the store is up to its callers.
 
+pub mod key_file;
 #[cfg(test)]
 mod tests;
 
 use crate::api::client::CredentialOrigin;
 use crate::error::{Error, Result};
+use crate::sanitize::quoted;
 use crate::secret::Secret;
 use crate::store::{Environment, Profile, Store};
-use crate::url::ApiUrl;
+use crate::url::{self, ApiUrl};
 use crate::validate;
 use crate::vars::{self, Vars};
 
-/// What to do where there are no credentials.
+/// The hint if there are no credentials.
 pub const SIGN_IN: &str = "sign in with `llamactl auth login` or `llamactl auth token`";
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// An option, by its name.
-    Flag(&'static str),
+    /// An option, by its name with dashes.
+    Option(&'static str),
     /// An environment variable, by its name.
     Variable(&'static str),
     /// A stored profile, by its name.
     Profile(String),
-    /// The current environment.
+    /// The stored current environment.
     Environment,
-    /// What holds where nothing is said.
     Default,
 }
 
-/// A value, and where it came from.
+/// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// The value.
     pub value: T,
-    /// Where it came from.
     pub source: Source,
 }
 
-/// A value that is set somewhere and does not count.
+/// A value that is set somewhere but not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadowed {
     /// `environment`, `profile`, `project_id` or `key`.
     pub name: &'static str,
     /// The value; a key is masked.
     pub value: String,
-    /// Where it is set.
     pub source: Source,
 }
 
-/// What a command needs, and what its line says.
+/// What a command needs, and its options.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CredentialQuery<'a> {
+    /// `--environment` or `LLAMACTL_ENVIRONMENT`; [`crate::app::App`] sets it.
+    pub environment: Option<&'a Sourced<ApiUrl>>,
     /// `--profile`.
     pub profile: Option<&'a str>,
     /// `--project`.
     pub project: Option<&'a str>,
-    /// Whether it can't work without a project.
+    /// The command cannot work without a project.
     pub needs_project: bool,
-    /// Whether the key itself is handed on, so that the tokens of a login do not stand in for it.
+    /// The key itself is handed on, so the tokens of a login are no substitute for it.
     pub needs_key: bool,
-    /// Whether half of the variables is an error: it deletes, or hands the credentials on.
+    /// The command deletes or changes something or hands credentials on: half a pair of variables is an error.
     pub strict: bool,
 }
 
-/// The variables, as they are set; what does not count is not checked.
+/// The environment variables as they are set. Those that are not used are not validated.
 #[derive(Clone, Debug, Default)]
 pub struct EnvOverrides {
-    /// `LLAMA_CLOUD_API_KEY`.
-    pub key: Option<String>,
+    /// `LLAMA_CLOUD_API_KEY`, or the content of the file named by `LLAMA_CLOUD_API_KEY_FILE`, with the variable's name.
+    pub key: Option<(Secret, &'static str)>,
     /// `LLAMA_AGENTS_PROJECT_ID`.
     pub project: Option<String>,
     /// `LLAMA_CLOUD_BASE_URL`.
@@ -80,6 +81,8 @@ pub struct EnvOverrides {
     pub use_profile: Option<String>,
     /// `LLAMACTL_PROFILE`.
     pub profile: Option<String>,
+    /// A variable that is set, not read, and probably meant as the project.
+    pub project_near_miss: Option<&'static str>,
 }
 
 /// What a command works with.
@@ -87,65 +90,85 @@ pub struct EnvOverrides {
 pub struct Credentials {
     /// The control plane.
     pub server: Sourced<ApiUrl>,
-    /// The API key; none where the server asks for none.
+    /// `None` if the server requires no authentication, or if the profile only has a login.
     pub key: Option<Sourced<Secret>>,
-    /// The project.
     pub project: Option<Sourced<String>>,
-    /// The stored profile that is used; none where the variables are.
+    /// The stored profile; `None` if environment variables are used.
     pub profile: Option<Sourced<Profile>>,
-    /// What is set and does not count.
     pub shadowed: Vec<Shadowed>,
 }
 
 impl EnvOverrides {
-    /// Reads the variables. Where a profile is named on the line none of them counts, and one that is no text is no error.
-    ///
-    /// # Errors
-    /// Usage, where one is not UTF-8.
-    pub fn read(vars: Vars, ask: &CredentialQuery) -> Result<EnvOverrides> {
-        let text = |name: &str| match (vars.text(name), ask.profile) {
-            (Err(_), Some(_)) => Ok(None),
-            (read, _) => read,
+    /// Reads the variables. With `--profile` they are ignored, even if they are not valid UTF-8.
+    pub fn read(vars: Vars, query: &CredentialQuery) -> Result<EnvOverrides> {
+        if query.profile.is_some() {
+            let text = |name| vars.text(name).unwrap_or_default();
+            return Ok(EnvOverrides {
+                key: text(vars::API_KEY).map(|key| (Secret::new(key), vars::API_KEY)),
+                project: text(vars::PROJECT),
+                base_url: text(vars::BASE_URL),
+                use_profile: text(vars::USE_PROFILE),
+                profile: text(vars::PROFILE),
+                project_near_miss: None,
+            });
+        }
+        let use_profile = vars.text(vars::USE_PROFILE)?;
+        let key = match (vars.text(vars::API_KEY)?, vars.path(vars::API_KEY_FILE)) {
+            (Some(_), Some(_)) if !uses_profile(use_profile.as_deref())? => {
+                return Err(Error::usage(format!(
+                    "{} and {} are both set",
+                    vars::API_KEY,
+                    vars::API_KEY_FILE
+                ))
+                .hint("unset one of them"));
+            }
+            (Some(key), _) => Some((Secret::new(key), vars::API_KEY)),
+            (None, Some(path)) if !uses_profile(use_profile.as_deref())? => {
+                let key = key_file::read_variable(&path)?;
+                Some((key, vars::API_KEY_FILE))
+            }
+            (None, _) => None,
+        };
+        let project = vars.text(vars::PROJECT)?;
+        let near_miss = || {
+            let mut names = vars::PROJECT_NEAR_MISSES.into_iter();
+            names.find(|name| vars.raw(name).is_some())
         };
         Ok(EnvOverrides {
-            key: text(vars::API_KEY)?,
-            project: text(vars::PROJECT)?,
-            base_url: text(vars::BASE_URL)?,
-            use_profile: text(vars::USE_PROFILE)?,
-            profile: text(vars::PROFILE)?,
+            key,
+            project_near_miss: project.is_none().then(near_miss).flatten(),
+            project,
+            base_url: vars.text(vars::BASE_URL)?,
+            use_profile,
+            profile: vars.text(vars::PROFILE)?,
         })
     }
 
-    /// Reads the one variable that counts for commands that manage what is stored: which profile is meant.
-    ///
-    /// # Errors
-    /// Usage, where it is not UTF-8.
-    pub fn of_stored(vars: Vars) -> Result<EnvOverrides> {
+    /// For commands that manage what is stored: only `LLAMACTL_PROFILE` counts.
+    pub fn profile_only(vars: Vars) -> Result<EnvOverrides> {
         Ok(EnvOverrides {
             profile: vars.text(vars::PROFILE)?,
             ..EnvOverrides::default()
         })
     }
 
-    /// All that are set but [`vars::USE_PROFILE`], as they can be shown.
-    pub fn shown(&self) -> Vec<Shadowed> {
-        // Nobody checked it: it may hold a password.
-        let address = self
-            .base_url
-            .as_ref()
-            .map(|text| match ApiUrl::parse(text) {
-                Ok(url) => url.to_string(),
-                Err(why) => format!("({why})"),
-            });
+    /// Every variable that is set, but for `LLAMA_CLOUD_USE_PROFILE`, as it can be shown.
+    pub fn set_variables(&self) -> Vec<Shadowed> {
+        // A URL that was not validated may hold a password.
+        let base_url = self.base_url.as_ref().map(|text| {
+            url::parse_environment(text)
+                .map_or_else(|problem| format!("({problem})"), |url| url.to_string())
+        });
+        let key_name = self.key.as_ref().map_or(vars::API_KEY, |(_, name)| name);
         let masked = self
             .key
             .as_ref()
-            .map(|key| Secret::new(key.trim().to_string()).masked());
+            .map(|(key, _)| Secret::new(key.expose().trim().to_string()).masked());
         [
-            ("environment", vars::BASE_URL, address),
+            ("environment", vars::BASE_URL, base_url),
             ("profile", vars::PROFILE, self.profile.clone()),
             ("project_id", vars::PROJECT, self.project.clone()),
-            ("key", vars::API_KEY, masked),
+            ("key", key_name, masked),
         ]
         .into_iter()
         .filter_map(|(name, variable, value)| {
@@ -157,11 +180,20 @@ impl EnvOverrides {
         })
         .collect()
     }
+
+    /// Whether the key from the variables is used, and no profile.
+    pub fn are_used(&self, query: &CredentialQuery) -> Result<bool> {
+        let has_project = query.project.is_some() || self.project.is_some();
+        Ok(self.key.is_some()
+            && query.profile.is_none()
+            && !uses_profile(self.use_profile.as_deref())?
+            && (has_project || !query.needs_project))
+    }
 }
 
 impl Credentials {
-    /// CredentialOrigin the key is, for messages.
-    pub fn whose(&self) -> CredentialOrigin<'_> {
+    /// Where the key came from, for messages.
+    pub fn key_origin(&self) -> CredentialOrigin<'_> {
         match self.key.as_ref().map(|key| &key.source) {
             Some(Source::Profile(name)) => CredentialOrigin::Profile(name),
             Some(Source::Variable(name)) => CredentialOrigin::Variable(name),
@@ -169,104 +201,115 @@ impl Credentials {
         }
     }
 
-    /// The key itself.
     pub fn secret(&self) -> Option<&Secret> {
         self.key.as_ref().map(|key| &key.value)
     }
 }
 
-/// Decides. `store` is called at most once, and only where it is needed or for a warning. What the user should know goes
-/// to `warnings`, also where there is an error: sentences without a full stop.
-///
-/// # Errors
-/// Usage, where a variable that counts is wrong or, for a strict command, half of a pair; Auth, where there are no
-/// credentials; what `store` says where a profile is needed.
+/// Decides which credentials are used. `store` is called at most once, and only if the stored profile is needed or to
+/// warn about it. `warnings` gets sentences without a full stop, also if there is an error.
 pub fn resolve(
-    ask: &CredentialQuery,
-    given: &EnvOverrides,
+    query: &CredentialQuery,
+    overrides: &EnvOverrides,
     store: impl FnOnce() -> Result<Store>,
     warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
-    let ignored = match (ask.profile, &given.use_profile) {
-        (Some(_), _) => true,
-        (None, Some(text)) => vars::parse_bool(vars::USE_PROFILE, text)?,
-        (None, None) => false,
-    };
-    let enough = !ask.needs_project || ask.project.is_some() || given.project.is_some();
-    let mut credentials = match &given.key {
-        Some(key) if !ignored && enough => from_variables(ask, given, key, store, warnings)?,
+    let ignores_variables =
+        query.profile.is_some() || uses_profile(overrides.use_profile.as_deref())?;
+    let mut credentials = match &overrides.key {
+        Some((key, name)) if overrides.are_used(query)? => {
+            from_variables(query, overrides, (key, name), store, warnings)?
+        }
         _ => {
-            if !ignored {
-                incomplete(ask, given, warnings)?;
+            if !ignores_variables {
+                check_pair(query, overrides, warnings)?;
             }
-            from_profile(ask, given, &store()?)?
+            from_profile(query, overrides, &store()?)?
         }
     };
-    let unused = unused_variables(given, &credentials);
+    let unused = unused_variables(overrides, &credentials);
     credentials.shadowed.extend(unused);
     Ok(credentials)
 }
 
-/// The variables that are set and did not count.
-fn unused_variables(given: &EnvOverrides, credentials: &Credentials) -> Vec<Shadowed> {
+fn uses_profile(variable: Option<&str>) -> Result<bool> {
+    variable.map_or(Ok(false), |text| vars::parse_bool(vars::USE_PROFILE, text))
+}
+
+fn unused_variables(overrides: &EnvOverrides, credentials: &Credentials) -> Vec<Shadowed> {
     let used = [
         Some(&credentials.server.source),
         credentials.key.as_ref().map(|key| &key.source),
         credentials.project.as_ref().map(|project| &project.source),
         credentials.profile.as_ref().map(|profile| &profile.source),
     ];
-    let set = given.shown().into_iter();
-    set.filter(|one| !used.contains(&Some(&one.source)))
-        .collect()
+    let mut variables = overrides.set_variables();
+    variables.retain(|variable| !used.contains(&Some(&variable.source)));
+    variables
 }
 
-/// The stored profile that commands use: the one named, else the environment's current one.
-///
-/// # Errors
-/// Auth, where there is none.
+/// The stored profile that commands use: the one named by an option or a variable, else the current one.
 pub fn stored_profile<'e>(
+    store: &Store,
     env: &'e Environment,
-    flag: Option<&str>,
+    option: Option<&str>,
     variable: Option<&str>,
 ) -> Result<&'e Profile> {
-    let named = flag.or(variable);
-    let found = match named {
-        Some(name) => env.profile(name),
-        None => env.current(),
-    };
-    found.ok_or_else(|| {
-        let error = Error::auth(match (flag, variable) {
-            (None, None) => format!("no profile is current in {}", env.api_url),
-            (Some(_), _) => format!("no profile in {} has the name in --profile", env.api_url),
-            (None, Some(_)) => format!(
-                "no profile in {} has the name in {}",
-                env.api_url,
-                vars::PROFILE
-            ),
+    let url = &env.api_url;
+    let Some(name) = option.or(variable) else {
+        return env.current().ok_or_else(|| {
+            let hint = match env.profiles.is_empty() {
+                true => SIGN_IN,
+                false => {
+                    "choose one with `llamactl auth use`; `llamactl auth get` lists the profiles"
+                }
+            };
+            Error::auth(format!("no current profile in {url}")).hint(hint)
         });
-        error.hint(match (env.profiles.is_empty(), named) {
-            (true, _) => SIGN_IN,
-            (false, Some(_)) => "`llamactl auth get` lists the profiles",
-            (false, None) => {
-                "choose one with `llamactl auth use`; `llamactl auth get` lists the profiles"
-            }
-        })
+    };
+    env.profile(name).ok_or_else(|| {
+        let source = match option {
+            Some(_) => String::new(),
+            None => format!(" ({})", vars::PROFILE),
+        };
+        let error = Error::auth(format!(
+            "no profile named {} in {url}{source}",
+            quoted(name)
+        ));
+        let mut others = store.environments.iter();
+        let elsewhere = others.find(|env| env.profile(name).is_some());
+        match elsewhere {
+            Some(other) => error.hint(format!(
+                "{} has a profile of that name; select it with `--environment {}`",
+                other.api_url, other.api_url
+            )),
+            None if env.profiles.is_empty() => error.hint(SIGN_IN),
+            None => error.hint("`llamactl auth get` lists the profiles"),
+        }
+    })
+}
+
+/// The error for an environment that is not stored.
+pub fn unknown_environment(url: &ApiUrl) -> Error {
+    Error::failed(format!("no environment {url}")).hint(match url.as_str() {
+        url::EU => "add it: `llamactl environments use eu`".to_string(),
+        _ => format!("add it: `llamactl environments add {url}`"),
     })
 }
 
 fn from_variables(
-    ask: &CredentialQuery,
-    given: &EnvOverrides,
-    key: &str,
+    query: &CredentialQuery,
+    overrides: &EnvOverrides,
+    (key, key_variable): (&Secret, &'static str),
     store: impl FnOnce() -> Result<Store>,
     warnings: &mut Vec<String>,
 ) -> Result<Credentials> {
-    let wrong =
-        |name: &str, why: &str| Error::usage(format!("the environment variable {name} {why}"));
-    let key = validate::api_key(key).map_err(|why| wrong(vars::API_KEY, why))?;
-    let server = match &given.base_url {
+    let key = validate::api_key(key.expose())
+        .map_err(|problem| invalid_variable(key_variable, problem))?;
+    let server = match &overrides.base_url {
         Some(text) => Sourced {
-            value: ApiUrl::parse(text).map_err(|why| wrong(vars::BASE_URL, why))?,
+            value: url::parse_environment(text)
+                .map_err(|problem| invalid_variable(vars::BASE_URL, problem))?,
             source: Source::Variable(vars::BASE_URL),
         },
         None => Sourced {
@@ -274,42 +317,48 @@ fn from_variables(
             source: Source::Default,
         },
     };
-    let project = match (ask.project, &given.project) {
-        (Some(flag), _) => Some(Sourced {
-            value: flag.to_string(),
-            source: Source::Flag("--project"),
+    if let Some(selected) = query
+        .environment
+        .filter(|selected| selected.value != server.value)
+    {
+        return Err(environment_conflict(selected, &server, key_variable));
+    }
+    let project = match (query.project, &overrides.project) {
+        (Some(id), _) => Some(Sourced {
+            value: id.to_string(),
+            source: Source::Option("--project"),
         }),
         (None, Some(text)) => Some(Sourced {
-            value: validate::id(text).map_err(|why| wrong(vars::PROJECT, why))?,
+            value: validate::id(text)
+                .map_err(|problem| invalid_variable(vars::PROJECT, problem))?,
             source: Source::Variable(vars::PROJECT),
         }),
         (None, None) => None,
     };
     let mut shadowed = Vec::new();
-    // Only to warn: whatever is wrong with the store is no business of these commands.
-    let env = store().map(|store| store.current());
-    let profile = env
-        .as_ref()
-        .ok()
-        .and_then(|env| stored_profile(env, None, given.profile.as_deref()).ok());
-    if let Some(profile) = profile {
-        shadowed.push(Shadowed {
-            name: "profile",
-            value: profile.name.clone(),
-            source: Source::Profile(profile.name.clone()),
-        });
+    // Only for the warning: a store that cannot be read must not make the command fail.
+    let profile = store().ok().and_then(|store| {
+        let env = store.current();
+        let found = stored_profile(&store, &env, None, overrides.profile.as_deref());
+        found.ok().map(|profile| profile.name.clone())
+    });
+    if let Some(name) = profile {
         warnings.push(format!(
-            "{} is used, not the profile '{}'; set {}=1 to use the profile",
-            vars::API_KEY,
-            crate::sanitize::sanitize(&profile.name),
+            "{key_variable} is used, not profile {}; set {}=1 to use the profile",
+            quoted(&name),
             vars::USE_PROFILE
         ));
+        shadowed.push(Shadowed {
+            name: "profile",
+            value: name.clone(),
+            source: Source::Profile(name),
+        });
     }
     Ok(Credentials {
         server,
         key: Some(Sourced {
             value: key,
-            source: Source::Variable(vars::API_KEY),
+            source: Source::Variable(key_variable),
         }),
         project,
         profile: None,
@@ -317,29 +366,60 @@ fn from_variables(
     })
 }
 
-/// What to say of variables that do not count because others are missing.
-fn incomplete(
-    ask: &CredentialQuery,
-    given: &EnvOverrides,
+fn invalid_variable(name: &str, problem: impl std::fmt::Display) -> Error {
+    Error::usage(format!("the environment variable {name} {problem}"))
+}
+
+/// A key from a variable belongs to one URL, and another one was selected.
+fn environment_conflict(
+    selected: &Sourced<ApiUrl>,
+    server: &Sourced<ApiUrl>,
+    key_variable: &str,
+) -> Error {
+    let selected_by = match selected.source {
+        Source::Option(name) | Source::Variable(name) => name,
+        _ => "the selected environment",
+    };
+    Error::usage(format!(
+        "{selected_by} is {}, but {key_variable} is for {}",
+        selected.value, server.value
+    ))
+    .hint(format!(
+        "set {}=1 to use a stored profile, or {} to the key's URL",
+        vars::USE_PROFILE,
+        vars::BASE_URL
+    ))
+}
+
+/// Warns about variables that are ignored because others are missing; for a strict command, half a pair is an error.
+fn check_pair(
+    query: &CredentialQuery,
+    overrides: &EnvOverrides,
     warnings: &mut Vec<String>,
 ) -> Result<()> {
-    let half = match (&given.key, &given.project) {
-        (Some(_), None) => Some((vars::API_KEY, vars::PROJECT)),
-        (None, Some(_)) => Some((vars::PROJECT, vars::API_KEY)),
+    let near_miss = match overrides.project_near_miss {
+        Some(name) => format!(" ({name} is set, but not used)"),
+        None => String::new(),
+    };
+    let half = match (&overrides.key, &overrides.project) {
+        (Some((_, name)), None) => Some((*name, vars::PROJECT, near_miss.as_str())),
+        (None, Some(_)) => Some((vars::PROJECT, vars::API_KEY, "")),
         _ => None,
     };
-    if let Some((set, missing)) = half {
-        if ask.strict {
+    if let Some((set, missing, note)) = half {
+        if query.strict {
             return Err(
-                Error::usage(format!("{set} is set, but {missing} is not")).hint(format!(
+                Error::usage(format!("{set} is set, but {missing} is not{note}")).hint(format!(
                     "set both or neither, or use the profile with {}=1 or --profile NAME",
                     vars::USE_PROFILE
                 )),
             );
         }
-        warnings.push(format!("{set} is ignored because {missing} is not set"));
+        warnings.push(format!(
+            "{set} is ignored because {missing} is not set{note}"
+        ));
     }
-    if given.base_url.is_some() && given.key.is_none() {
+    if overrides.base_url.is_some() && overrides.key.is_none() {
         warnings.push(format!(
             "{} is ignored because {} is not set",
             vars::BASE_URL,
@@ -349,54 +429,59 @@ fn incomplete(
     Ok(())
 }
 
-fn from_profile(ask: &CredentialQuery, given: &EnvOverrides, store: &Store) -> Result<Credentials> {
+fn from_profile(
+    query: &CredentialQuery,
+    overrides: &EnvOverrides,
+    store: &Store,
+) -> Result<Credentials> {
     let env = store.current();
-    let flag_project = ask.project.map(|id| Sourced {
+    let project_option = query.project.map(|id| Sourced {
         value: id.to_string(),
-        source: Source::Flag("--project"),
+        source: Source::Option("--project"),
     });
-    let server = Sourced {
-        value: env.api_url.clone(),
-        source: match store.current_environment {
+    let selected_by = query.environment.map(|selected| selected.source.clone());
+    let named = query.profile.or(overrides.profile.as_deref());
+    let has_project = !query.needs_project || project_option.is_some();
+    if named.is_none() && env.current().is_none() && !env.requires_auth && has_project {
+        // A server without authentication can be used before there is a profile.
+        let default = match store.current_environment {
             Some(_) => Source::Environment,
             None => Source::Default,
-        },
-    };
-    let named = ask.profile.or(given.profile.as_deref());
-    let needs_none = !env.requires_auth && (!ask.needs_project || flag_project.is_some());
-    if named.is_none() && env.current().is_none() && needs_none {
-        // A server that asks for no key can be looked at before there is a profile.
+        };
         return Ok(Credentials {
-            server,
+            server: Sourced {
+                value: env.api_url.clone(),
+                source: selected_by.unwrap_or(default),
+            },
             key: None,
-            project: flag_project,
+            project: project_option,
             profile: None,
             shadowed: Vec::new(),
         });
     }
-    let profile = stored_profile(&env, ask.profile, given.profile.as_deref())?;
-    let has_enough = profile.api_key.is_some() || (profile.oidc.is_some() && !ask.needs_key);
-    if env.requires_auth && !has_enough {
+    let profile = stored_profile(store, &env, query.profile, overrides.profile.as_deref())?;
+    let is_enough = profile.api_key.is_some() || (profile.oidc.is_some() && !query.needs_key);
+    if env.requires_auth && !is_enough {
         return Err(Error::auth(format!(
-            "the profile '{}' has no API key, and {} asks for one",
-            crate::sanitize::sanitize(&profile.name),
+            "profile {} has no API key, and {} requires one",
+            quoted(&profile.name),
             env.api_url
         ))
         .hint(SIGN_IN));
     }
     let source = Source::Profile(profile.name.clone());
-    let own = Sourced {
+    let own_project = Sourced {
         value: profile.project_id.clone(),
         source: source.clone(),
     };
     let mut shadowed = Vec::new();
-    let project = match flag_project {
-        None => own,
+    let project = match project_option {
+        None => own_project,
         Some(project) => {
             shadowed.push(Shadowed {
                 name: "project_id",
-                value: own.value,
-                source: own.source,
+                value: own_project.value,
+                source: own_project.source,
             });
             project
         }
@@ -404,7 +489,7 @@ fn from_profile(ask: &CredentialQuery, given: &EnvOverrides, store: &Store) -> R
     Ok(Credentials {
         server: Sourced {
             value: env.api_url.clone(),
-            source: source.clone(),
+            source: selected_by.unwrap_or(source.clone()),
         },
         key: profile.api_key.clone().map(|value| Sourced {
             value,
@@ -413,8 +498,8 @@ fn from_profile(ask: &CredentialQuery, given: &EnvOverrides, store: &Store) -> R
         project: Some(project),
         profile: Some(Sourced {
             value: profile.clone(),
-            source: match (ask.profile, &given.profile) {
-                (Some(_), _) => Source::Flag("--profile"),
+            source: match (query.profile, &overrides.profile) {
+                (Some(_), _) => Source::Option("--profile"),
                 (None, Some(_)) => Source::Variable(vars::PROFILE),
                 (None, None) => Source::Default,
             },

@@ -1,10 +1,8 @@
-//! `llamactl`: signs people and machines in to LlamaCloud or a self-hosted control plane, keeps their profiles, and hands
-//! the credentials on.
+//! `llamactl`: signs users and machines in to LlamaCloud or a self-hosted control plane, keeps their profiles, and passes
+//! the credentials on to other programs.
 //!
-//! A command line goes from here to `cli` (what was typed), to `commands` (what it does), which draws on the rooms
-//! beside it: `credentials` (which key, project and server), `store` (the profiles on disk), `http` (servers),
-//! `terminal` (the person), `output` (data). The library exists for the program and its tests; it promises no stable
-//! interface.
+//! `cli` parses the command line, `commands` runs it with an [`app::App`]. The library exists for the program and its
+//! tests; its interface is not stable.
 
 pub mod api;
 pub mod app;
@@ -32,13 +30,16 @@ pub mod vars;
 use std::ffi::{OsStr, OsString};
 
 use cli::complete::Shell;
-use cli::parse::{Parsed, parse};
+use cli::parse::{Invocation, Parsed, parse};
 use cli::spec::OptId;
-use error::Result;
+use credentials::{Source, Sourced};
+use error::{Error, Result};
+use sanitize::quoted;
 use term::{message, output, signals};
+use url::ApiUrl;
 use vars::Vars;
 
-// A constant can't stand in `concat!`.
+// `concat!` takes no constants.
 macro_rules! compatible_with {
     () => {
         "0.10.4"
@@ -58,14 +59,14 @@ const VERSION: &str = concat!(
     " of Python)\n"
 );
 
-/// Runs one command line, without the program's name: parse, dispatch, report. Returns the exit code.
+/// Runs a command line (without the program's name) and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     signals::install();
     let args: Vec<OsString> = args.into_iter().collect();
     if let (true, Some(value)) = (args.is_empty(), Vars::process().raw(vars::COMPLETE)) {
         return report(print_completions(&value));
     }
-    report(parse(args).and_then(answer))
+    report(parse(args).and_then(dispatch))
 }
 
 /// Start-up files written for the Python tool run `_LLAMACTL_COMPLETE=bash_source llamactl` and evaluate the output, so
@@ -90,7 +91,7 @@ fn report(result: Result<()>) -> u8 {
     }
 }
 
-fn answer(parsed: Parsed) -> Result<()> {
+fn dispatch(parsed: Parsed) -> Result<()> {
     match parsed {
         Parsed::Help(path) => output::data(&cli::help::page(&path)),
         Parsed::HelpVariables => output::data(&cli::help::variables_page()),
@@ -107,14 +108,40 @@ fn answer(parsed: Parsed) -> Result<()> {
                 },
                 app::stored_ca_file,
             );
-            let clock = clock::SystemClock;
-            commands::run(&invocation, &mut app::App { vars, http, clock })
+            let environment = selected_environment(&invocation, vars)?;
+            let mut app = app::App::new(vars, http, clock::SystemClock, environment);
+            commands::run(&invocation, &mut app)
         }
     }
 }
 
-/// No core dump of this process, with keys in it, is written anywhere, and no other process of the user reads its
-/// memory. What it runs is not concerned: the kernel starts afresh with each program.
+/// `--environment`, else `LLAMACTL_ENVIRONMENT`, for commands that have the option.
+fn selected_environment(invocation: &Invocation, vars: Vars) -> Result<Option<Sourced<ApiUrl>>> {
+    const OPTION: &str = "--environment";
+    if !invocation.accepts(OptId::Environment) {
+        return Ok(None);
+    }
+    let (text, name, source) = match invocation.text(OptId::Environment) {
+        Some(text) => (text.to_string(), OPTION, Source::Option(OPTION)),
+        None => match vars.text(vars::ENVIRONMENT)? {
+            Some(text) => (text, vars::ENVIRONMENT, Source::Variable(vars::ENVIRONMENT)),
+            None => return Ok(None),
+        },
+    };
+    let value = url::parse_environment(&text).map_err(|problem| {
+        // A URL with userinfo may hold a password.
+        let shown = match text.contains('@') {
+            true => String::new(),
+            false => format!(" {}", quoted(&text)),
+        };
+        Error::usage(format!("{name}{shown} {problem}"))
+            .hint("pass the URL of a stored environment, `us` or `eu`")
+    })?;
+    Ok(Some(Sourced { value, source }))
+}
+
+/// Prevents core dumps, which would contain keys, and reading of our memory by other processes of the user. Programs
+/// that we start are not affected.
 fn keep_memory_private() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);

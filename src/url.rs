@@ -7,6 +7,29 @@ use std::net::{IpAddr, Ipv6Addr};
 /// The base URL of LlamaCloud, the built-in environment.
 pub const LLAMA_CLOUD: &str = "https://api.cloud.llamaindex.ai";
 
+/// LlamaCloud's EU region.
+pub const EU: &str = "https://api.cloud.eu.llamaindex.ai";
+
+/// Parses what a user wrote as the URL of an environment: a URL, or `us` or `eu` for LlamaCloud's regions. The error is
+/// the end of a sentence whose subject is the origin of the URL.
+pub fn parse_environment(text: &str) -> Result<ApiUrl, String> {
+    let text = text.trim();
+    match text.to_ascii_lowercase().as_str() {
+        "us" => return Ok(ApiUrl::llama_cloud()),
+        "eu" => return Ok(ApiUrl(EU.to_string())),
+        _ => {}
+    }
+    ApiUrl::parse(text).map_err(|problem| {
+        let with_scheme = (!text.contains("://"))
+            .then(|| ApiUrl::parse(&format!("https://{text}")).ok())
+            .flatten();
+        match with_scheme {
+            Some(url) => format!("{problem}; did you mean {url}?"),
+            None => problem.to_string(),
+        }
+    })
+}
+
 /// The base URL of a control plane: http or https, lower-case scheme and host, no default port, no trailing slash, no
 /// userinfo, no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -423,6 +446,43 @@ mod tests {
             "https://host:",
         ] {
             assert!(ApiUrl::parse(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn regions_are_aliases() {
+        for (text, url) in [
+            ("us", LLAMA_CLOUD),
+            ("US", LLAMA_CLOUD),
+            (" eu\n", EU),
+            ("Eu", EU),
+            (EU, EU),
+            ("https://us", "https://us"),
+        ] {
+            assert_eq!(parse_environment(text).unwrap().as_str(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn missing_scheme_is_suggested() {
+        for (text, problem) in [
+            (
+                "llama.example.com",
+                "must begin with https:// or http://; did you mean https://llama.example.com?",
+            ),
+            (
+                "LOCALHOST:8000/",
+                "must begin with https:// or http://; did you mean https://localhost:8000?",
+            ),
+            (
+                "eu.example/base",
+                "must begin with https:// or http://; did you mean https://eu.example/base?",
+            ),
+            ("user:password@host", "must begin with https:// or http://"),
+            ("ftp://host", "must begin with https:// or http://"),
+            ("", "is empty"),
+        ] {
+            assert_eq!(parse_environment(text).unwrap_err(), problem, "{text}");
         }
     }
 

@@ -208,7 +208,7 @@ fn unknown_deployment_is_exit_1_and_rejected_key_exit_4() {
     ] {
         sandbox
             .cmd(&format!("deployments {command}"))
-            .stderr("error: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n")
+            .stderr("error: [SERVER] rejected the API key of profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n")
             .code(4)
             .run();
         sandbox
@@ -216,7 +216,7 @@ fn unknown_deployment_is_exit_1_and_rejected_key_exit_4() {
             .env("LLAMA_CLOUD_API_KEY", OTHER_KEY)
             .env("LLAMA_AGENTS_PROJECT_ID", "p")
             .env("LLAMA_CLOUD_BASE_URL", plane.url())
-            .stderr("warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\nerror: [SERVER] rejected the API key in LLAMA_CLOUD_API_KEY (401): Invalid API key\nhint: set LLAMA_CLOUD_API_KEY to a valid key, or unset it to use a profile\n")
+            .stderr("warning: LLAMA_CLOUD_API_KEY is used, not profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\nerror: [SERVER] rejected the API key in LLAMA_CLOUD_API_KEY (401): Invalid API key\nhint: set LLAMA_CLOUD_API_KEY to a valid key, or unset it to use a profile\n")
             .code(4)
             .run();
     }
@@ -307,14 +307,14 @@ fn control_characters_of_the_server_are_escaped() {
 #[test]
 fn malformed_list_is_exit_3() {
     for (body, why) in [
-        ("[]", "a field of its answer has the wrong type"),
-        ("{}", "its answer lacks the field 'deployments'"),
+        ("[]", "a field of the response has the wrong type"),
+        ("{}", "the response lacks the field 'deployments'"),
         (
             r#"{"deployments": [{"id": "x"}]}"#,
-            "its answer lacks the field 'project_id'",
+            "the response lacks the field 'project_id'",
         ),
-        ("<html>", "it answered with an HTML page"),
-        ("", "its answer is empty"),
+        ("<html>", "the response is an HTML page"),
+        ("", "the response is empty"),
     ] {
         let (stub, sandbox) = with_stub();
         stub.expect(
@@ -324,7 +324,7 @@ fn malformed_list_is_exit_3() {
         );
         sandbox
             .cmd("deployments get")
-            .stderr(&format!("error: [SERVER] does not answer as a control plane: {why}\nhint: check the address; `llamactl environments get` lists the stored ones\n"))
+            .stderr(&format!("error: [SERVER] does not respond like a control plane: {why}\nhint: check the URL; `llamactl environments get` lists the stored ones\n"))
             .code(3)
             .run();
     }
@@ -582,7 +582,7 @@ fn logs_of_a_deployment_that_has_not_started_says_so() {
     );
     let run = sandbox.cmd("deployments logs search -v").code(3);
     let output = run
-        .stderr_has("error: [SERVER] is in trouble (503): starting\n")
+        .stderr_has("error: server error of [SERVER] (503): starting\n")
         .run();
     assert_eq!(
         output.stderr.matches("-> 503 in ").count(),
@@ -933,12 +933,12 @@ fn delete_after_a_lost_response_presumes_success() {
                 Reply::detail(404, "Not Found"),
             ],
             3,
-            "error: [SERVER] does not answer as a control plane: it has no such endpoint (404)\nhint: check the address; `llamactl environments get` lists the stored ones\n",
+            "error: [SERVER] does not respond like a control plane: it has no such endpoint (404)\nhint: check the URL; `llamactl environments get` lists the stored ones\n",
         ),
         (
             vec![Reply::detail(503, "down"); 3],
             3,
-            "error: [SERVER] is in trouble (503): down\nhint: try again later, or tell the people who run it\n",
+            "error: server error of [SERVER] (503): down\nhint: try again later, or tell the server's operators\n",
         ),
     ] {
         let (stub, sandbox) = with_stub();

@@ -558,9 +558,9 @@ fn nothing_is_exported_without_credentials() {
     Stored::at(URL)
         .profile("work", "proj-web", "")
         .put(&keyless);
-    let signed_out = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let signed_out = "error: no current profile in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     let no_key = format!(
-        "error: the profile 'work' has no API key, and {URL} asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n"
+        "error: profile 'work' has no API key, and {URL} requires one\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n"
     );
     for command in [
         "auth exec -- show",

@@ -79,9 +79,10 @@ fn verbose_says_no_secret() {
 
 #[test]
 fn a_key_on_the_command_line_is_worth_a_warning_where_a_person_sees_it() {
-    const WARNING: &str = "warning: a key on the command line is seen by `ps` and kept by the shell's history; --api-key - and --api-key-file are not\n";
+    const WARNING: &str = "warning: a key on the command line is visible in `ps` and in the shell's history; use --api-key - or --api-key-file\n";
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = Sandbox::new().at(&plane.url());
+    let url = plane.url();
     sandbox.write("key", KEY);
     let line = "auth token --project proj-web --name a";
     let terminal = sandbox.cmd(line).arg("--api-key").arg(KEY).terminal();
@@ -89,17 +90,17 @@ fn a_key_on_the_command_line_is_worth_a_warning_where_a_person_sees_it() {
     ended.assert_code(0);
     assert_eq!(
         ended.transcript,
-        format!("{WARNING}created profile a and made it current\n")
+        format!("{WARNING}created profile 'a' in {url} and made it current\n")
     );
     let terminal = sandbox.cmd(line).arg("--api-key-file=key").terminal();
     let ended = terminal.wait();
     ended.assert_code(0);
-    assert_eq!(ended.transcript, "updated profile a and made it current\n");
-    let said = "updated profile a and made it current\n";
+    let updated = format!("updated profile 'a' in {url} and made it current\n");
+    assert_eq!(ended.transcript, updated);
     let run = sandbox.cmd(line).arg("--api-key").arg(KEY);
-    run.stderr(said).run();
+    run.stderr(&updated).run();
     let run = sandbox.cmd(line).arg("--api-key=-").stdin(KEY);
-    run.stderr(said).run();
+    run.stderr(&updated).run();
 }
 
 /// Runs a program that may dump its core, ends it by a signal that makes it do so, and says whether it did.

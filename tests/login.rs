@@ -624,7 +624,7 @@ fn login_with_several_projects_requires_project_or_choice() {
         "auth login --org org-labs --project proj-web",
     ] {
         let run = setup.sandbox.cmd(line).code(1);
-        run.stderr_has("is not among those of").run();
+        run.stderr_has("or no access to it").run();
     }
     setup
         .sandbox
@@ -732,12 +732,7 @@ fn failed_key_creation_revokes_the_login() {
     sandbox.cmd("auth login").any_stderr().run();
     let before = sandbox.read_home(PROFILES);
     for (token, reply, code, said) in [
-        (
-            "access-2",
-            Reply::detail(503, "busy"),
-            3,
-            "is in trouble (503): busy",
-        ),
+        ("access-2", Reply::detail(503, "busy"), 3, "(503): busy"),
         (
             "access-3",
             Reply::detail(403, "no"),

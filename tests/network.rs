@@ -78,7 +78,7 @@ fn overloaded_server_is_tried_three_times() {
         "error: [SERVER] is overloaded (429): Slow down\nhint: try again later\n",
     );
     // Other statuses are not retried.
-    let error = "error: [SERVER] is in trouble (500)\nhint: try again later, or tell the people who run it\n";
+    let error = "error: server error of [SERVER] (500)\nhint: try again later, or tell the server's operators\n";
     answered([busy(500)], 3, error);
     answered(
         [busy(408)],
@@ -104,7 +104,7 @@ fn retry_after_is_obeyed_up_to_ten_seconds() {
         "Fri, 31 Dec 2100 23:59:59 GMT",
     ] {
         let error = format!(
-            "error: [SERVER] is in trouble (503)\nhint: try again later; the server sent Retry-After: {long}, or tell the people who run it\n"
+            "error: server error of [SERVER] (503)\nhint: try again later; the server sent Retry-After: {long}, or tell the server's operators\n"
         );
         let output = answered([wait(long)], 3, &error);
         assert!(output.took < Duration::from_secs(5), "{:?}", output.took);
@@ -191,8 +191,8 @@ fn request_times_out_after_30_seconds() {
             untimed(&output.stderr),
             format!(
                 "GET [SERVER]{PROJECTS} -> timed out in N ms\n\
-                warning: the key could not be checked: [SERVER] did not respond within 30 seconds\n\
-                created profile llx-01****mnop and made it current\n"
+                warning: the key was not verified: [SERVER] did not respond within 30 seconds\n\
+                created profile 'llx-01****mnop' in [SERVER] and made it current\n"
             )
         );
         let seconds = output.took.as_secs();
@@ -221,7 +221,7 @@ fn credentials_follow_no_redirect() {
             list(&sandbox)
                 .code(3)
                 .stderr(&format!(
-                    "error: [SERVER] redirects to {shown} ({status})\nhint: credentials never follow a redirect; if that address is right, add it with `llamactl environments add`\n"
+                    "error: [SERVER] redirects to {shown} ({status})\nhint: credentials never follow a redirect; if that URL is right, add it with `llamactl environments add`\n"
                 ))
                 .run();
         }
@@ -372,7 +372,7 @@ fn response_is_limited_to_8_mib() {
 
 #[test]
 fn unrequested_encodings_are_not_decoded() {
-    let not_json = "error: [SERVER] does not answer as a control plane: its answer is not JSON\nhint: check the address; `llamactl environments get` lists the stored ones\n";
+    let not_json = "error: [SERVER] does not respond like a control plane: the response is not JSON\nhint: check the URL; `llamactl environments get` lists the stored ones\n";
     let gzip: &[u8] =
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xabV*(\xca\xcfJM.)V\xb2R\x88\x8e\xad\x05\x00";
     answered(
@@ -701,7 +701,7 @@ fn flawed_certificate_is_explained_and_no_key_is_sent() {
         // `auth token` treats the server as unreachable.
         let run = sandbox.cmd("auth token --project p --name new --api-key");
         run.arg(KEY)
-            .stderr_has("warning: the key could not be checked: no secure connection to [SERVER]: its certificate ")
+            .stderr_has("warning: the key was not verified: no secure connection to [SERVER]: its certificate ")
             .run();
         assert!(stub.server().requests().is_empty());
         // Not retried: two commands, two connections.
@@ -994,7 +994,7 @@ fn environment_variables_replace_a_profile() {
     };
     stored("projects get")
         .stdout(projects)
-        .stderr("warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n")
+        .stderr("warning: LLAMA_CLOUD_API_KEY is used, not profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n")
         .run();
     // An unreadable store does not matter.
     sandbox.write(STORE, "not JSON");

@@ -173,7 +173,7 @@ const OTHER: &str = "[STORED] key of other project-of-other";
 const GIVEN: &str = "[GIVEN] given key given-project";
 const REFUSED: &str = "Code(2)";
 
-const WON: &str = "warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n";
+const WON: &str = "warning: LLAMA_CLOUD_API_KEY is used, not profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n";
 const NO_KEY: &str =
     "warning: LLAMA_AGENTS_PROJECT_ID is ignored because LLAMA_CLOUD_API_KEY is not set\n";
 const NO_PROJECT_ID: &str =
@@ -429,7 +429,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
             "auth export",
         ] {
             let (used, stderr) = scene.used(command, &[flag, value], &[]);
-            let gone = "error: no profile in [STORED] has the name in --profile\nhint: `llamactl auth get` lists the profiles\n";
+            let gone = "error: no profile named 'gone' in [STORED]\nhint: `llamactl auth get` lists the profiles\n";
             let (code, said) = if said.is_empty() {
                 ("Code(4)", gone)
             } else {
@@ -442,7 +442,7 @@ fn what_comes_in_by_a_variable_is_checked_like_a_flag() {
 
 #[test]
 fn variables_need_no_profile_and_no_home() {
-    let nobody = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let nobody = "error: no current profile in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     let scene = Scene::without_profiles();
     check(&scene, &all(&[], &ALL, (GIVEN, "")));
     check(&scene, &all(&[], &[], ("Code(4)", nobody)));

@@ -497,17 +497,17 @@ fn server_that_is_no_control_plane_is_not_added() {
     for (reply, said) in [
         (
             Reply::html(200, "<html>"),
-            "[SERVER] does not answer as a control plane: it answered with an HTML page",
+            "[SERVER] does not respond like a control plane: the response is an HTML page",
         ),
         (
             Reply::json(200, "{}"),
-            "[SERVER] does not answer as a control plane: its answer lacks the field 'version'",
+            "[SERVER] does not respond like a control plane: the response lacks the field 'version'",
         ),
         (
             Reply::detail(404, "Not Found"),
-            "[SERVER] does not answer as a control plane: it has no such endpoint (404)",
+            "[SERVER] does not respond like a control plane: it has no such endpoint (404)",
         ),
-        (Reply::status(500), "[SERVER] is in trouble (500)"),
+        (Reply::status(500), "server error of [SERVER] (500)"),
     ] {
         let stub = Stub::new();
         stub.expect(get(VERSION).reply(reply));
@@ -537,7 +537,7 @@ fn version_response_is_stored_and_may_warn() {
         .stderr(
             "
             added environment [SERVER], which requires authentication, and made it current
-            warning: the server asks for llamactl 9.1 or newer; this one does what 0.10.4 does
+            warning: the server requires llamactl 9.1 or newer; this one is compatible with 0.10.4
             ",
         )
         .run();
@@ -606,7 +606,7 @@ fn projects_get_lists_projects() {
         (
             "projects get nothing",
             1,
-            "error: the project nothing is not among those of [SERVER] that can be seen\nhint: `llamactl projects get` lists them\n",
+            "error: no project 'nothing' in [SERVER], or no access to it\nhint: `llamactl projects get` lists the projects\n",
         ),
         ("projects get --org org-none", 0, "no projects\n"),
     ] {
@@ -645,8 +645,8 @@ fn projects_use_changes_the_project_of_the_profile() {
         .code(1)
         .stderr(
             "
-            error: the project nothing is not among those of [SERVER] that can be seen
-            hint: `llamactl projects get` lists them
+            error: no project 'nothing' in [SERVER], or no access to it
+            hint: `llamactl projects get` lists the projects
             ",
         )
         .run();
@@ -683,7 +683,7 @@ fn projects_use_changes_the_project_of_the_profile() {
         .code(4)
         .stderr(
             "
-            error: no profile is current in https://api.cloud.llamaindex.ai
+            error: no current profile in https://api.cloud.llamaindex.ai
             hint: sign in with `llamactl auth login` or `llamactl auth token`
             ",
         )
@@ -729,7 +729,7 @@ fn profile_option_selects_another_profile() {
         .code(4)
         .stderr(
             "
-            error: no profile in [SERVER] has the name in --profile
+            error: no profile named 'nobody' in [SERVER]
             hint: `llamactl auth get` lists the profiles
             ",
         )
@@ -739,7 +739,7 @@ fn profile_option_selects_another_profile() {
         .code(4)
         .stderr(
             "
-            error: no profile in [SERVER] has the name in LLAMACTL_PROFILE
+            error: no profile named 'nobody' in [SERVER] (LLAMACTL_PROFILE)
             hint: `llamactl auth get` lists the profiles
             ",
         )
@@ -846,8 +846,8 @@ fn server_without_organizations_is_a_warning() {
         .code(3)
         .stderr(
             "
-            error: [SERVER] does not answer as a control plane: it has no such endpoint (404)
-            hint: check the address; `llamactl environments get` lists the stored ones
+            error: [SERVER] does not respond like a control plane: it has no such endpoint (404)
+            hint: check the URL; `llamactl environments get` lists the stored ones
             ",
         )
         .run();
@@ -869,7 +869,7 @@ fn rejected_key_is_exit_4() {
             .code(4)
             .stderr(
                 "
-                error: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key
+                error: [SERVER] rejected the API key of profile 'work' (401): Invalid API key
                 hint: sign in with a valid key: `llamactl auth token`
                 ",
             )
@@ -889,7 +889,7 @@ fn profile_without_a_required_key_is_exit_4() {
             .code(4)
             .stderr(
                 "
-                error: the profile 'bare' has no API key, and https://llama.example.com asks for one
+                error: profile 'bare' has no API key, and https://llama.example.com requires one
                 hint: sign in with `llamactl auth login` or `llamactl auth token`
                 ",
             )

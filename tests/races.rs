@@ -196,7 +196,7 @@ fn creating_using_and_deleting_one_profile_at_once_is_consistent() {
         };
         let created = outputs
             .iter()
-            .filter(|o| o.stderr.contains("created profile work"));
+            .filter(|o| o.stderr.contains("created profile 'work'"));
         assert_eq!(1 + created.count(), count(0) + left.len(), "{store:#}");
         let current = &store["environments"][0]["current_profile"];
         assert!(

@@ -13,8 +13,7 @@ use crate::support::secrets::KEY;
 use crate::support::{Exit, Gate, Reply, parallel};
 
 const LIST: &str = "GET /api/v1beta1/deployments/list-projects";
-pub const REFUSED: &str = "warning: the API key of the profile 'ada@acme.example' is refused by the server; \
-    the profile's login is used instead\n";
+pub const REFUSED: &str = "warning: the server rejected the API key of profile 'ada@acme.example'; the profile's login is used instead\n";
 
 /// Logged in; then the key was deleted on the server. The access token has expired or not.
 pub fn signed_in(is_expired: bool) -> Setup {
@@ -89,7 +88,7 @@ fn access_token_rejected_before_its_expiry_is_refreshed_once() {
         .cmd("projects get")
         .code(4)
         .stderr(&format!(
-            "{REFUSED}error: [SERVER] rejected the login of the profile 'ada@acme.example' (401): Invalid API key\n\
+            "{REFUSED}error: [SERVER] rejected the login of profile 'ada@acme.example' (401): Invalid API key\n\
             hint: log in again: `llamactl auth login`\n"
         ))
         .run();

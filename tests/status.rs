@@ -107,7 +107,7 @@ fn a_revoked_key() {
     let output = sandbox
         .cmd("auth status")
         .stdout_has("check        rejected by the server\nserver       0.10.4\n")
-        .stderr("error: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n")
+        .stderr("error: [SERVER] rejected the API key of profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n")
         .code(4)
         .run();
     assert!(output.stdout.contains("key          llx-zy****10ab"));
@@ -161,7 +161,7 @@ fn a_server_that_does_not_answer() {
         })
     );
     let run = sandbox.cmd("auth status").any_stderr().code(3);
-    run.stdout_has("check        the server can't be asked\n")
+    run.stdout_has("check        the server could not be asked\n")
         .run();
 
     // Whatever is no answer to the question is exit 3, whoever sent it.
@@ -209,7 +209,7 @@ fn a_project_that_the_key_does_not_have() {
     sandbox
         .cmd("auth status")
         .stdout_has("check        accepted by the server\n")
-        .stderr("error: the project proj-gone is not among those of [SERVER] that can be seen\nhint: `llamactl projects get` lists them\n")
+        .stderr("error: no project 'proj-gone' in [SERVER], or no access to it\nhint: `llamactl projects get` lists the projects\n")
         .code(1)
         .run();
     let run = sandbox.cmd("auth status -o json --project proj-research");
@@ -217,7 +217,7 @@ fn a_project_that_the_key_does_not_have() {
     assert_eq!(
         [&json["project_id"], &json["shadowed"], &json["check"]],
         [
-            &field("proj-research", "flag"),
+            &field("proj-research", "--project"),
             &json!([{"name": "project_id", "value": "proj-gone", "source": "profile"}]),
             &json!("accepted")
         ]
@@ -227,7 +227,7 @@ fn a_project_that_the_key_does_not_have() {
 #[test]
 fn nobody() {
     let sandbox = Sandbox::new();
-    let error = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let error = "error: no current profile in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     sandbox
         .cmd("auth status")
         .stdout(
@@ -282,7 +282,7 @@ fn nobody() {
     sandbox
         .cmd("auth status --offline")
         .stdout_has("environment  http://127.0.0.1:9  the current one\nprofile      -\n")
-        .stderr("error: no profile is current in http://127.0.0.1:9\nhint: choose one with `llamactl auth use`; `llamactl auth get` lists the profiles\n")
+        .stderr("error: no current profile in http://127.0.0.1:9\nhint: choose one with `llamactl auth use`; `llamactl auth get` lists the profiles\n")
         .code(4)
         .run();
 }
@@ -298,7 +298,7 @@ fn variables_that_shadow_a_profile() {
             .env("LLAMA_AGENTS_PROJECT_ID", "proj-web")
             .env("LLAMA_CLOUD_BASE_URL", plane.url())
     };
-    let warning = "warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n";
+    let warning = "warning: LLAMA_CLOUD_API_KEY is used, not profile 'work'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile\n";
     variables("auth status")
         .stdout(&sandbox.stable(&columns(&[
             ("environment", &url, "from LLAMA_CLOUD_BASE_URL"),
@@ -392,7 +392,7 @@ fn half_a_pair_says_what_other_commands_do() {
         .stdout_has(
             "  LLAMA_AGENTS_PROJECT_ID is not set: commands that need a project use the profile\n",
         )
-        .stderr_has("warning: LLAMA_CLOUD_API_KEY is used, not the profile 'work'")
+        .stderr_has("warning: LLAMA_CLOUD_API_KEY is used, not profile 'work'")
         .run();
 }
 
@@ -459,7 +459,7 @@ fn a_server_without_keys() {
     // It asks for one after all.
     plane.world().requires_auth = true;
     let run = sandbox.cmd("auth status").any_stdout().code(4);
-    run.stderr_has("asks for an API key (401)").run();
+    run.stderr_has("requires an API key (401)").run();
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn a_server_that_wants_a_newer_client() {
     assert_eq!(json["client_outdated"], true);
     sandbox
         .cmd("auth status")
-        .stdout_has("client       the server asks for llamactl 0.11.0 or newer; this one does what 0.10.4 does\n")
+        .stdout_has("client       the server requires llamactl 0.11.0 or newer; this one is compatible with 0.10.4\n")
         .run();
     // What it says of itself is no reason to fail.
     let stub = Stub::new();

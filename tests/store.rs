@@ -31,7 +31,7 @@ fn token<'a>(sandbox: &'a Sandbox, name: &str, key: &str) -> Run<'a> {
 }
 
 fn created(name: &str) -> String {
-    format!("created profile {name} and made it current\n")
+    format!("created profile '{name}' in https://api.cloud.llamaindex.ai and made it current\n")
 }
 
 /// The names of the current environment's profiles.
@@ -200,7 +200,7 @@ fn location_follows_the_environment_variables() {
         assert!(!sandbox.exists("relative") && sandbox.exists(STORE));
     }
     named("LLAMACTL_CONFIG_DIR", "")
-        .stderr("updated profile a and made it current\n")
+        .stderr("updated profile 'a' in https://api.cloud.llamaindex.ai and made it current\n")
         .run();
 }
 
@@ -380,7 +380,7 @@ fn change_that_changes_nothing_writes_nothing() {
     let before = fs::metadata(&file).expect("the store");
     let again = token(&sandbox, "a", KEY);
     again
-        .stderr("updated profile a and made it current\n")
+        .stderr("updated profile 'a' in https://api.cloud.llamaindex.ai and made it current\n")
         .run();
     sandbox.cmd("auth use a").any_stderr().run();
     let after = fs::metadata(&file).expect("the store");

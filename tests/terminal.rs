@@ -8,7 +8,7 @@ use crate::support::{
     Closed, ControlPlane, STORE, Sandbox, Terminal, World, environment, profile, store,
 };
 
-const ASKED: &str = "API key (it is not shown): ";
+const ASKED: &str = "API key (not shown): ";
 const PICK: &str = "Number or part of a name";
 
 fn at(plane: &ControlPlane) -> Sandbox {
@@ -58,13 +58,13 @@ fn a_key_is_asked_for_without_showing_it_and_a_project_from_a_list() {
         ended.transcript,
         transcript(
             "
-            API key (it is not shown):~
+            API key (not shown):~
             Projects:
             * 1) proj-web (Website, org-acme)
               2) proj-support (Support desk, org-acme)
               3) proj-research (Research, org-labs)
             Number or part of a name [1]: 2
-            created profile llx-01****mnop and made it current
+            created profile 'llx-01****mnop' in [SERVER] and made it current
             "
         )
     );
@@ -118,7 +118,7 @@ fn a_wrong_key_is_asked_for_again_three_times_in_all() {
     let before = sandbox.read(STORE);
     let mut terminal = sandbox.cmd("auth token --project proj-web").terminal();
     type_key(&mut terminal, "");
-    terminal.expect("the API key from what was typed is empty; try again");
+    terminal.expect("the API key from the prompt is empty; try again");
     type_key(&mut terminal, OTHER_KEY);
     terminal.expect("rejected the API key (401): Invalid API key; try again");
     type_key(&mut terminal, KEY);
@@ -137,11 +137,11 @@ fn a_wrong_key_is_asked_for_again_three_times_in_all() {
         ended.transcript,
         transcript(
             "
-            API key (it is not shown):~
+            API key (not shown):~
             [SERVER] rejected the API key (401): Invalid API key; try again
-            API key (it is not shown):~
-            the API key from what was typed contains whitespace; try again
-            API key (it is not shown):~
+            API key (not shown):~
+            the API key from the prompt contains whitespace; try again
+            API key (not shown):~
             error: [SERVER] rejected the API key (401): Invalid API key
             hint: sign in with a valid key: `llamactl auth token`
             "
@@ -161,7 +161,7 @@ fn a_server_out_of_reach_does_not_ask_again() {
     ended.assert_code(0).assert_restored();
     pretty_assertions::assert_eq!(
         ended.transcript,
-        "API key (it is not shown): \nwarning: the key could not be checked: [CLOSED] can't be reached: connection refused\ncreated profile llx-01****mnop and made it current\n"
+        "API key (not shown): \nwarning: the key was not verified: [CLOSED] can't be reached: connection refused\ncreated profile 'llx-01****mnop' in [CLOSED] and made it current\n"
     );
 }
 

@@ -11,8 +11,8 @@ use crate::support::{
 };
 
 const LIST: &str = "/api/v1beta1/deployments/list-projects";
-const CREATED: &str = "created profile llx-01****mnop and made it current\n";
-const UPDATED: &str = "updated profile llx-01****mnop and made it current\n";
+const CREATED: &str = "created profile 'llx-01****mnop' in [SERVER] and made it current\n";
+const UPDATED: &str = "updated profile 'llx-01****mnop' in [SERVER] and made it current\n";
 const TWO: &str = "--api-key KEY --project proj-web";
 
 /// The words of a line, with the key for `KEY`.
@@ -42,8 +42,8 @@ fn the_seed_page_s_examples_hold_without_a_network() {
         .cmd("auth token --api-key llx-... --project your-project-id")
         .stderr(
             "
-            warning: the key could not be checked: the proxy [CLOSED] of HTTPS_PROXY can't be reached: connection refused
-            created profile ll****. and made it current
+            warning: the key was not verified: the proxy [CLOSED] of HTTPS_PROXY can't be reached: connection refused
+            created profile 'll****.' in https://api.cloud.llamaindex.ai and made it current
             ",
         )
         .run();
@@ -123,10 +123,10 @@ fn keys_with_equal_ends_are_two_profiles() {
             .arg(TWIN_KEY)
     };
     twin()
-        .stderr("created profile llx-01****mnop-2 and made it current\n")
+        .stderr("created profile 'llx-01****mnop-2' in [SERVER] and made it current\n")
         .run();
     twin()
-        .stderr("updated profile llx-01****mnop-2 and made it current\n")
+        .stderr("updated profile 'llx-01****mnop-2' in [SERVER] and made it current\n")
         .run();
     sandbox.args(words(TWO)).stderr(UPDATED).run();
     sandbox
@@ -188,8 +188,8 @@ fn a_project_must_be_among_those_of_the_key() {
         .code(1)
         .stderr(
             "
-            error: the project proj-none is not among those of [SERVER] that can be seen
-            hint: `llamactl projects get` lists them
+            error: no project 'proj-none' in [SERVER], or no access to it
+            hint: `llamactl projects get` lists the projects
             ",
         )
         .run();
@@ -230,8 +230,8 @@ fn a_project_must_be_among_those_of_the_key() {
 
 #[test]
 fn what_no_control_plane_answers_stores_nothing() {
-    const NOT_ONE: &str = "check the address; `llamactl environments get` lists the stored ones";
-    let refused = "credentials never follow a redirect; if that address is right, add it with `llamactl environments add`";
+    const NOT_ONE: &str = "check the URL; `llamactl environments get` lists the stored ones";
+    let refused = "credentials never follow a redirect; if that URL is right, add it with `llamactl environments add`";
     let page = "<!DOCTYPE html><html><body>Sign in</body></html>";
     for (reply, said, hint) in [
         (
@@ -247,47 +247,47 @@ fn what_no_control_plane_answers_stores_nothing() {
         (Reply::status(301), "redirects to nowhere (301)", refused),
         (
             Reply::detail(404, "Not Found"),
-            "does not answer as a control plane: it has no such endpoint (404)",
+            "does not respond like a control plane: it has no such endpoint (404)",
             NOT_ONE,
         ),
         (
             Reply::html(404, page),
-            "does not answer as a control plane: it has no such endpoint (404)",
+            "does not respond like a control plane: it has no such endpoint (404)",
             NOT_ONE,
         ),
         (
             Reply::html(200, page),
-            "does not answer as a control plane: it answered with an HTML page",
+            "does not respond like a control plane: the response is an HTML page",
             NOT_ONE,
         ),
         (
             Reply::json(200, ""),
-            "does not answer as a control plane: its answer is empty",
+            "does not respond like a control plane: the response is empty",
             NOT_ONE,
         ),
         (
             Reply::status(204),
-            "does not answer as a control plane: its answer is empty",
+            "does not respond like a control plane: the response is empty",
             NOT_ONE,
         ),
         (
             Reply::json(200, "{}"),
-            "does not answer as a control plane: its answer lacks the field 'projects'",
+            "does not respond like a control plane: the response lacks the field 'projects'",
             NOT_ONE,
         ),
         (
             Reply::json(200, r#"{"projects": [{"project_id": 7}]}"#),
-            "does not answer as a control plane: a field of its answer has the wrong type",
+            "does not respond like a control plane: a field of the response has the wrong type",
             NOT_ONE,
         ),
         (
             Reply::json(200, r#"{"projects": [{"project_id": "proj-web""#),
-            "does not answer as a control plane: its answer is cut off",
+            "does not respond like a control plane: the response is truncated",
             NOT_ONE,
         ),
         (
             Reply::json(200, "projects"),
-            "does not answer as a control plane: its answer is not JSON",
+            "does not respond like a control plane: the response is not JSON",
             NOT_ONE,
         ),
         (
@@ -319,20 +319,24 @@ fn a_server_in_trouble_gets_a_profile_with_a_warning() {
         (
             hurry(Reply::html(503, "<html>busy")),
             3,
-            "[SERVER] is in trouble (503): an HTML page, perhaps from a proxy in between",
+            "server error of [SERVER] (503): an HTML page, perhaps from a proxy",
         ),
-        (hurry(Reply::status(502)), 3, "[SERVER] is in trouble (502)"),
+        (
+            hurry(Reply::status(502)),
+            3,
+            "server error of [SERVER] (502)",
+        ),
         (
             Reply::detail(500, "Oops").header("x-request-id", "r-1"),
             1,
-            "[SERVER] is in trouble (500): Oops (request r-1)",
+            "server error of [SERVER] (500): Oops (request r-1)",
         ),
     ] {
         let stub = Stub::new();
         let sandbox = Sandbox::new().at(&stub.url());
         sandbox.knows(&stub);
         stub.expect(get(LIST).bearer(KEY).reply(reply.clone()).times(times));
-        let stderr = format!("warning: the key could not be checked: {said}\n{CREATED}");
+        let stderr = format!("warning: the key was not verified: {said}\n{CREATED}");
         sandbox.args(words(TWO)).stderr(&stderr).run();
         let made = profile("llx-01****mnop", "proj-web", KEY);
         let expected = store(&environment("[SERVER]", &[made]));
@@ -356,7 +360,8 @@ fn a_server_out_of_reach_gets_a_profile_with_a_warning() {
     let sandbox = Sandbox::new().at(&closed.url());
     sandbox.replace(&closed.url(), "[CLOSED]");
     let warned = format!(
-        "warning: the key could not be checked: [CLOSED] can't be reached: connection refused\n{CREATED}"
+        "warning: the key was not verified: [CLOSED] can't be reached: connection refused\n{}",
+        CREATED.replace("[SERVER]", "[CLOSED]")
     );
     sandbox.args(words(TWO)).stderr(&warned).run();
     sandbox
@@ -389,8 +394,8 @@ fn no_verify_asks_nobody() {
         .code(2)
         .stderr(
             "
-            error: --no-verify needs --project
-            hint: the projects are not asked for; pass --project ID
+            error: --no-verify requires --project
+            hint: the server is not asked for its projects; pass --project ID
             ",
         )
         .run();
@@ -435,7 +440,7 @@ fn a_key_comes_from_standard_input() {
             .stdin(typed)
             .code(2)
             .stderr(&format!(
-                "error: the API key from standard input {why}\nhint: a key is one line, such as llx-...; copy it whole\n"
+                "error: the API key from standard input {why}\nhint: a key is a single line such as llx-...\n"
             ))
             .run();
     }
@@ -485,29 +490,37 @@ fn a_key_comes_from_a_file() {
     sandbox.write("huge", "k".repeat(3_000_000));
     fs::create_dir(sandbox.cwd().join("directory")).expect("a directory");
     for (path, code, said) in [
-        ("empty", 2, "from empty is empty"),
-        ("bytes", 2, "from bytes is not valid UTF-8"),
-        ("two", 2, "from two contains whitespace"),
-        ("huge", 2, "from huge is longer than any API key"),
-        ("/dev/zero", 2, "from /dev/zero is longer than any API key"),
+        ("empty", 2, "the API key from 'empty' is empty"),
+        ("bytes", 2, "the API key from 'bytes' is not valid UTF-8"),
+        ("two", 2, "the API key from 'two' contains whitespace"),
+        (
+            "huge",
+            2,
+            "the API key from 'huge' is longer than any API key",
+        ),
+        (
+            "/dev/zero",
+            2,
+            "the API key from '/dev/zero' is longer than any API key",
+        ),
         (
             "missing",
             1,
-            "can't be read from missing: No such file or directory",
+            "cannot read the API key from 'missing': No such file or directory",
         ),
         (
             "directory",
             1,
-            "can't be read from directory: Is a directory",
+            "cannot read the API key from 'directory': Is a directory",
         ),
     ] {
         let hint = match code {
-            2 => "a key is one line, such as llx-...; copy it whole",
-            _ => "the key is all that is read from there; check the path and its rights",
+            2 => "a key is a single line such as llx-...",
+            _ => "check that the file is readable and contains only the key",
         };
         from(path)
             .code(code)
-            .stderr(&format!("error: the API key {said}\nhint: {hint}\n"))
+            .stderr(&format!("error: {said}\nhint: {hint}\n"))
             .run();
     }
     assert_eq!(sandbox.read(STORE), before);
@@ -516,7 +529,7 @@ fn a_key_comes_from_a_file() {
 #[test]
 fn what_is_no_key_project_or_name_is_refused() {
     let sandbox = Sandbox::new();
-    let key_hint = "a key is one line, such as llx-...; copy it whole";
+    let key_hint = "a key is a single line such as llx-...";
     for (key, why) in [
         ("llx-1 2", "contains whitespace"),
         ("llx-1\n2", "contains whitespace"),
@@ -557,38 +570,41 @@ fn what_is_no_key_project_or_name_is_refused() {
             ))
             .run();
     }
-    let id_hint = "`llamactl projects get` lists the ids of projects";
+    let id_hint = "`llamactl projects get` lists the project IDs";
     for (project, why) in [
-        ("", "is empty"),
-        ("  ", "is empty"),
-        ("p 1", "contains whitespace"),
-        ("p\n1", "contains whitespace"),
-        ("p\u{1b}[31m", "contains control or invisible characters"),
+        ("", " is empty"),
+        ("  ", " is empty"),
+        ("p 1", " 'p 1' contains whitespace"),
+        ("p\n1", " 'p\\n1' contains whitespace"),
+        (
+            "p\u{1b}[31m",
+            " 'p\\u{1b}[31m' contains control or invisible characters",
+        ),
     ] {
         sandbox
             .args(["auth", "token", "--api-key", KEY, "--project", project])
             .code(2)
-            .stderr(&format!(
-                "error: the value of --project {why}\nhint: {id_hint}\n"
-            ))
+            .stderr(&format!("error: --project{why}\nhint: {id_hint}\n"))
             .run();
     }
-    let name_hint = "a name is at most 128 characters without blanks, and does not begin with '-'";
+    let name_hint = "a name has at most 128 characters, no whitespace, and does not begin with '-'";
     let long = "n".repeat(129);
+    let long_name = format!(" '{long}' is longer than 128 characters");
     for (name, why) in [
-        ("", "is empty"),
-        ("a b", "contains whitespace"),
-        ("a\u{202e}b", "contains control or invisible characters"),
-        ("-x", "begins with '-'"),
-        (long.as_str(), "is longer than 128 characters"),
+        ("", " is empty"),
+        ("a b", " 'a b' contains whitespace"),
+        (
+            "a\u{202e}b",
+            " 'a\\u{202e}b' contains control or invisible characters",
+        ),
+        ("-x", " '-x' begins with '-'"),
+        (long.as_str(), long_name.as_str()),
     ] {
         sandbox
             .args(["auth", "token", "--api-key", KEY, "--project", "p"])
             .arg(format!("--name={name}"))
             .code(2)
-            .stderr(&format!(
-                "error: the value of --name {why}\nhint: {name_hint}\n"
-            ))
+            .stderr(&format!("error: --name{why}\nhint: {name_hint}\n"))
             .run();
     }
     sandbox
@@ -601,8 +617,8 @@ fn what_is_no_key_project_or_name_is_refused() {
         .code(2)
         .stderr(
             "
-            error: no API key was given, and nobody can be asked for one
-            hint: pass --api-key KEY, or --api-key - and the key on standard input, and --project ID
+            error: an API key is required when not interactive
+            hint: pass --api-key KEY, --api-key - with the key on standard input, or --api-key-file PATH, and --project ID
             ",
         )
         .run();
@@ -634,21 +650,21 @@ fn a_name_is_kept_replaced_or_refused() {
             .arg(name)
     };
     named(KEY, "work")
-        .stderr("created profile work and made it current\n")
+        .stderr("created profile 'work' in [SERVER] and made it current\n")
         .run();
     // The key is known by now, whatever its profile is called.
     sandbox
         .args(words(TWO))
-        .stderr("updated profile work and made it current\n")
+        .stderr("updated profile 'work' in [SERVER] and made it current\n")
         .run();
     named(OTHER_KEY, "work")
-        .stderr("replaced profile work and made it current\n")
+        .stderr("replaced profile 'work' in [SERVER] and made it current\n")
         .run();
     named(OTHER_KEY, "other")
-        .stderr("created profile other and made it current\n")
+        .stderr("created profile 'other' in [SERVER] and made it current\n")
         .run();
     named(KEY, "grüße-✓")
-        .stderr("created profile grüße-✓ and made it current\n")
+        .stderr("created profile 'grüße-✓' in [SERVER] and made it current\n")
         .run();
     let kept: Vec<(Value, Value)> = profiles(&sandbox)
         .as_array()
@@ -684,8 +700,8 @@ fn a_name_is_kept_replaced_or_refused() {
         .code(1)
         .stderr(
             "
-            error: a profile of that name was made by `auth login`, and stays as it is
-            hint: pass another --name, or log out from it first
+            error: profile 'ada' in [SERVER] was created by `auth login` and cannot be replaced by a key
+            hint: pass another --name, or log out of that profile first
             ",
         )
         .run();
@@ -701,16 +717,17 @@ fn a_server_that_needs_no_key_gets_a_profile_without_one() {
     sandbox.write_store(&store(&none));
     sandbox
         .cmd("auth token --project new")
-        .stderr("created profile default and made it current\n")
+        .stderr("warning: [SERVER] has no deployment in project 'new' yet\ncreated profile 'default' in [SERVER] and made it current\n")
         .run();
     sandbox
         .cmd("auth token")
-        .stderr("updated profile default and made it current\n")
+        .stderr("updated profile 'default' in [SERVER] and made it current\n")
         .run();
-    assert_eq!(plane.server().lines(), [format!("GET {LIST}")]);
+    let list = format!("GET {LIST}");
+    assert_eq!(plane.server().lines(), [list.clone(), list]);
     sandbox
         .cmd("auth token --project p2 --name second")
-        .stderr("created profile second and made it current\n")
+        .stderr("warning: [SERVER] has no deployment in project 'p2' yet\ncreated profile 'second' in [SERVER] and made it current\n")
         .run();
     sandbox.args(words(TWO)).stderr(CREATED).run();
     sandbox

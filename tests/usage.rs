@@ -224,7 +224,7 @@ fn group_prefixes_and_options_in_any_position_are_accepted() {
     ] {
         sandbox.cmd(line).stdout(LIST).run();
     }
-    let no_profile = "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
+    let no_profile = "error: no current profile in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`\n";
     for line in [
         "proj get",
         "org get",
@@ -249,10 +249,11 @@ fn group_prefixes_and_options_in_any_position_are_accepted() {
 fn options_of_the_python_tool_are_accepted() {
     let closed = Closed::new();
     let sandbox = Sandbox::new().at(&closed.url());
+    sandbox.replace(&closed.url(), "[SERVER]");
     sandbox
         .cmd("auth token --project-id p1 --no-verify --api-key")
         .arg(KEY)
-        .stderr("created profile llx-01****mnop and made it current\n")
+        .stderr("created profile 'llx-01****mnop' in [SERVER] and made it current\n")
         .run();
     let profile = &sandbox.stored()["environments"][0]["profiles"][0];
     assert_eq!(profile["project_id"], "p1");
@@ -418,7 +419,7 @@ fn arguments_that_are_not_utf8_are_accepted_as_paths_only() {
     sandbox
         .cmd("auth token --no-verify --project p --api-key-file")
         .arg(path)
-        .stderr("created profile llx-01****mnop and made it current\n")
+        .stderr("created profile 'llx-01****mnop' in https://api.cloud.llamaindex.ai and made it current\n")
         .run();
 }
 

@@ -1,4 +1,4 @@
-//! The control plane's endpoints for browser logins and the API keys that they make.
+//! Endpoints of the control plane for browser logins and the API keys that they create.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::client::{Api, detail, nonsense, refusal};
+use super::client::{Api, error_detail, malformed, status_error};
 use super::{ApiError, ApiErrorKind};
-use crate::error::Error;
 use crate::http::{Body, Method, Request};
 use crate::secret::Secret;
 use crate::url::{UrlPolicy, encode};
@@ -16,30 +15,26 @@ use crate::validate;
 
 const KEYS: &str = "/api/v1/api-keys";
 
-/// Who does a server's browser logins.
+/// Which identity provider a control plane uses.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OidcDiscovery {
-    /// Where the login provider's metadata is.
+    /// URL of the provider's metadata.
     pub discovery_url: String,
-    /// The ids of the server's clients at the provider, by what they are for.
+    /// Client IDs at the provider, by purpose.
     #[serde(default)]
     pub client_ids: Option<BTreeMap<String, Box<RawValue>>>,
 }
 
-/// An API key that was just made; nobody shows it again.
+/// A new API key. The server shows it only once.
 #[derive(Clone, Debug)]
 pub struct CreatedKey {
-    /// What it is deleted by.
+    /// For deleting it.
     pub id: String,
-    /// The key itself.
     pub key: Secret,
 }
 
 impl Api<'_> {
-    /// `GET …/auth/oidc/discovery`: who does the browser logins.
-    ///
-    /// # Errors
-    /// The server gave nothing of use; Refused, where it has no browser login.
+    /// `GET /api/v1/auth/oidc/discovery`; `Refused` if the server has no browser login.
     pub fn oidc_discovery(&mut self) -> Result<OidcDiscovery, ApiError> {
         let policy = UrlPolicy::for_control_plane(self.base);
         let request = Request {
@@ -53,68 +48,58 @@ impl Api<'_> {
         match response.status {
             200..300 => self.parse(&response),
             400 | 404 | 501 => {
-                let said = match detail(&response.body) {
+                let detail = match error_detail(&response.body) {
                     Some(text) if text != "Not Found" => format!(": {text}"),
                     _ => String::new(),
                 };
-                Err(ApiError {
-                    why: ApiErrorKind::Refused,
-                    answer: Ok(response.status),
-                    error: Error::failed(format!("{} has no browser login{said}", self.base))
-                        .hint("sign in with an API key: `llamactl auth token`"),
-                })
+                Err(ApiError::of_response(
+                    ApiErrorKind::Refused,
+                    response.status,
+                    format!("{} has no browser login{detail}", self.base),
+                    "sign in with an API key: `llamactl auth token`",
+                ))
             }
-            _ => Err(refusal(self.base, &response, None)),
+            _ => Err(status_error(self.base, &response, None)),
         }
     }
 
-    /// `GET …/auth/me`: whether the credentials are accepted.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `GET /api/v1/auth/me`: whether the credentials are accepted.
     pub fn me(&mut self) -> Result<(), ApiError> {
-        // An object, whatever is in it.
-        self.get("/api/v1/auth/me")
-            .map(|_: BTreeMap<String, Box<RawValue>>| ())
+        let _: BTreeMap<String, Box<RawValue>> = self.get("/api/v1/auth/me")?;
+        Ok(())
     }
 
-    /// `POST …/api-keys`: makes an API key. It is sent again only where it can't have arrived.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `POST /api/v1/api-keys`. It is sent again only if it cannot have reached the server.
     pub fn create_key(&mut self, name: &str) -> Result<CreatedKey, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct KeyResponse {
             id: String,
-            // The whole key, whatever the field is called.
-            redacted_api_key: String,
+            /// The whole key, in spite of its name.
+            redacted_api_key: Secret,
         }
         let body = json!({"name": name, "project_id": null}).to_string();
         let response = self.with_key(Method::Post, KEYS, Body::Json(body))?;
-        let answer: Answer = self.parse(&response)?;
+        let created: KeyResponse = self.parse(&response)?;
         match (
-            validate::path_id(&answer.id),
-            validate::api_key(&answer.redacted_api_key),
+            validate::path_id(&created.id),
+            validate::api_key(created.redacted_api_key.expose()),
         ) {
             (Ok(id), Ok(key)) => Ok(CreatedKey { id, key }),
-            _ => Err(ApiError {
-                why: ApiErrorKind::Nonsense,
-                answer: Ok(response.status),
-                error: nonsense(self.base, "the API key that it made is none", &response),
-            }),
+            _ => Err(malformed(
+                self.base,
+                &response,
+                "it created an invalid API key",
+            )),
         }
     }
 
-    /// `DELETE …/api-keys/{id}`: false where there was no such key any more.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `DELETE /api/v1/api-keys/{id}`; false if the key no longer existed.
     pub fn delete_key(&mut self, id: &str) -> Result<bool, ApiError> {
         let path = format!("{KEYS}/{}", encode(id));
         match self.with_key(Method::Delete, &path, Body::Empty) {
             Ok(_) => Ok(true),
-            Err(trouble) if trouble.why == ApiErrorKind::NotFound => Ok(false),
-            Err(trouble) => Err(trouble),
+            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The control plane's endpoints, typed, and what its refusals mean.
+//! The control plane's endpoints, typed, and what its error responses mean.
 //!
-//! What comes back is checked for its form here; what is printed of it is made harmless where it is printed.
+//! Responses are checked for their form here. Text from servers is sanitized where it is printed.
 
 use std::io::BufRead;
 
@@ -9,63 +9,59 @@ use serde::de::DeserializeOwned;
 
 use super::{ApiError, ApiErrorKind};
 use crate::COMPATIBLE_WITH;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::http::{Body, Http, Method, Request, Response};
-use crate::sanitize::{one_line, sanitize};
+use crate::sanitize::{one_line, quoted, sanitize};
 use crate::secret::Secret;
-use crate::url::{ApiUrl, UrlPolicy, encode};
+use crate::url::{ApiUrl, EU, LLAMA_CLOUD, UrlPolicy, encode};
 
 pub(super) const DEPLOYMENTS: &str = "/api/v1beta1/deployments";
+/// The longest `detail` that is shown, in characters.
+const LONGEST_DETAIL: usize = 300;
 
-/// What a server says of itself.
+/// The response of the version endpoint.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Version {
-    /// Its own version.
     pub version: String,
-    /// Whether it wants a key.
     #[serde(default)]
     pub requires_auth: bool,
-    /// The oldest client that it wants, in the Python tool's versions.
+    /// The oldest client that the server supports, in the Python tool's versions.
     #[serde(default)]
     pub min_llamactl_version: Option<String>,
-    /// What it can do beyond the oldest servers.
     #[serde(default)]
     pub capabilities: Vec<String>,
 }
 
 impl Version {
-    /// Whether the server asks for a newer client than the one that this one stands in for.
-    pub fn asks_for_newer_client(&self) -> bool {
-        let wanted = self.min_llamactl_version.as_deref();
-        wanted.is_some_and(|wanted| is_newer(wanted, COMPATIBLE_WITH))
+    /// Whether the server requires a newer client than the version that this one is compatible with.
+    pub fn requires_newer_client(&self) -> bool {
+        let minimum = self.min_llamactl_version.as_deref();
+        minimum.is_some_and(|minimum| is_newer(minimum, COMPATIBLE_WITH))
     }
 
-    /// That it does, in words.
+    /// The warning shown if the client is too old for the server.
     pub fn client_warning(&self) -> String {
-        let wanted = sanitize(self.min_llamactl_version.as_deref().unwrap_or_default());
+        let minimum = sanitize(self.min_llamactl_version.as_deref().unwrap_or_default());
         format!(
-            "the server asks for llamactl {wanted} or newer; this one does what {COMPATIBLE_WITH} does"
+            "the server requires llamactl {minimum} or newer; this one is compatible with {COMPATIBLE_WITH}"
         )
     }
 }
 
-/// A project.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Project {
-    /// Its id.
     pub project_id: String,
     #[serde(default, rename = "project_name")]
     name: Option<String>,
-    /// How many deployments it has.
     #[serde(default)]
     pub deployment_count: i64,
-    /// The organization that it is in; none where the server has no organizations.
+    /// `None` if the server has no organizations.
     #[serde(default)]
     pub org_id: Option<String>,
 }
 
 impl Project {
-    /// Its name, or else its id.
+    /// The name; a project without one is named by its ID.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.project_id)
     }
@@ -76,99 +72,100 @@ impl Project {
     }
 }
 
-/// An organization.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Organization {
-    /// Its id.
     pub org_id: String,
-    /// Its name.
     pub org_name: String,
-    /// Whether it is the user's default.
+    /// The user's default organization.
     #[serde(default)]
     pub is_default: bool,
 }
 
-/// CredentialOrigin a key is, for messages: what it is called, and what to do where it is refused.
+/// Where a key or token came from: for messages, and for the hint if it is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialOrigin<'a> {
-    /// A stored profile's, by its name.
+    /// The API key of a stored profile, by the profile's name.
     Profile(&'a str),
-    /// That of a variable, by its name.
+    /// An API key from an environment variable, by the variable's name.
     Variable(&'static str),
-    /// A stored profile's access token, by its name.
+    /// The access token of a stored profile, by the profile's name.
     Login(&'a str),
-    /// The access token of a login that is going on.
+    /// The access token of a login in progress.
     NewLogin,
-    /// The one just given.
+    /// An API key given on the command line or at a prompt.
     Provided,
 }
 
 impl CredentialOrigin<'_> {
-    /// What it is called.
-    pub fn key(self) -> String {
+    pub fn description(self) -> String {
         match self {
             CredentialOrigin::Profile(name) => {
-                format!("the API key of the profile '{}'", sanitize(name))
+                format!("the API key of profile '{}'", sanitize(name))
             }
             CredentialOrigin::Variable(name) => format!("the API key in {name}"),
             CredentialOrigin::Login(name) => {
-                format!("the login of the profile '{}'", sanitize(name))
+                format!("the login of profile '{}'", sanitize(name))
             }
             CredentialOrigin::NewLogin => "this login".to_string(),
             CredentialOrigin::Provided => "the API key".to_string(),
         }
     }
 
-    fn remedy(self) -> String {
-        match self {
-            CredentialOrigin::Variable(name) => {
-                format!("set {name} to a valid key, or unset it to use a profile")
-            }
-            CredentialOrigin::Login(_) | CredentialOrigin::NewLogin => {
+    /// What to do if the server rejected it; `status` 401 may mean that the key belongs to the other region.
+    fn hint(self, server: &ApiUrl, status: u16) -> String {
+        let other_region = match (status, server.as_str()) {
+            (401, LLAMA_CLOUD) => Some(("EU", "eu")),
+            (401, EU) => Some(("US", "us")),
+            _ => None,
+        };
+        match (self, other_region) {
+            (CredentialOrigin::Login(_) | CredentialOrigin::NewLogin, _) => {
                 "log in again: `llamactl auth login`".to_string()
             }
-            CredentialOrigin::Profile(_) | CredentialOrigin::Provided => {
-                "sign in with a valid key: `llamactl auth token`".to_string()
+            (CredentialOrigin::Variable(name), None) => {
+                format!("set {name} to a valid key, or unset it to use a profile")
             }
+            (CredentialOrigin::Variable(name), Some((region, alias))) => format!(
+                "set {name} to a valid key, or LLAMA_CLOUD_BASE_URL to `{alias}` if it is a key of the {region} region"
+            ),
+            (_, None) => "sign in with a valid key: `llamactl auth token`".to_string(),
+            (_, Some((region, alias))) => format!(
+                "sign in with a valid key: `llamactl auth token`, for a key of the {region} region with `--environment {alias}`"
+            ),
         }
     }
 }
 
-/// A control plane, spoken to with a key or without.
+/// A control plane, with the key or token to send.
 #[derive(Debug)]
 pub struct Api<'a> {
     pub(super) http: &'a mut Http,
     pub(super) base: &'a ApiUrl,
     key: Option<&'a Secret>,
-    whose: CredentialOrigin<'a>,
+    origin: CredentialOrigin<'a>,
 }
 
 impl<'a> Api<'a> {
-    /// Speaks to a control plane with a key; `whose` says in messages whose it is.
     pub fn new(
         http: &'a mut Http,
         base: &'a ApiUrl,
         key: Option<&'a Secret>,
-        whose: CredentialOrigin<'a>,
+        origin: CredentialOrigin<'a>,
     ) -> Self {
         Api {
             http,
             base,
             key,
-            whose,
+            origin,
         }
     }
 
-    /// Speaks to a control plane without a key.
     pub fn without_key(http: &'a mut Http, base: &'a ApiUrl) -> Self {
         Api::new(http, base, None, CredentialOrigin::Provided)
     }
 
-    /// `GET …/deployments-public/version`: what the server says of itself, and the base address that said so, which is
-    /// another one where the server redirects.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `GET /api/v1beta1/deployments-public/version`, and the base URL that responded, which is another one if the
+    /// server redirects.
     pub fn version(&mut self) -> std::result::Result<(Version, String), ApiError> {
         const PATH: &str = "/api/v1beta1/deployments-public/version";
         let response = self.exchange(Method::Get, PATH, Body::Empty, None)?;
@@ -180,57 +177,47 @@ impl<'a> Api<'a> {
         Ok((self.parse(&response)?, base))
     }
 
-    /// `GET …/deployments/list-projects`: the projects of one organization or of all.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `GET /api/v1beta1/deployments/list-projects`: the projects of one organization or of all.
     pub fn projects(&mut self, org: Option<&str>) -> std::result::Result<Vec<Project>, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct ProjectList {
             projects: Vec<Project>,
         }
         let query = org.map_or(String::new(), |org| format!("?org_id={}", encode(org)));
-        let answer = self.get::<Answer>(&format!("{DEPLOYMENTS}/list-projects{query}"));
-        let answer = answer.map_err(|mut trouble| {
-            // Every control plane has this list: only an organization can be unknown to it.
-            if trouble.why == ApiErrorKind::NotFound && org.is_none() {
-                trouble.why = ApiErrorKind::Nonsense;
-                trouble.error.kind = Kind::NoAnswer;
+        let list = self.get::<ProjectList>(&format!("{DEPLOYMENTS}/list-projects{query}"));
+        let list = list.map_err(|mut error| {
+            // Every control plane has this endpoint: only an organization can be unknown.
+            if error.kind == ApiErrorKind::NotFound && org.is_none() {
+                error.kind = ApiErrorKind::Malformed;
             }
-            trouble
+            error
         })?;
-        Ok(answer.projects)
+        Ok(list.projects)
     }
 
-    /// `GET …/deployments/organizations`: none where the server has no organizations.
-    ///
-    /// # Errors
-    /// The server gave nothing of use.
+    /// `GET /api/v1beta1/deployments/organizations`; `None` if the server has no organizations.
     pub fn organizations(&mut self) -> std::result::Result<Option<Vec<Organization>>, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct OrganizationList {
             organizations: Vec<Organization>,
         }
-        match self.get::<Answer>(&format!("{DEPLOYMENTS}/organizations")) {
-            Ok(answer) => Ok(Some(answer.organizations)),
-            // A server without the endpoint takes the word for the id of a deployment, and answers so or so.
-            Err(trouble)
+        match self.get::<OrganizationList>(&format!("{DEPLOYMENTS}/organizations")) {
+            Ok(list) => Ok(Some(list.organizations)),
+            // A server without this endpoint takes `organizations` for the ID of a deployment.
+            Err(error)
                 if matches!(
-                    trouble.why,
-                    ApiErrorKind::NotFound | ApiErrorKind::Refused | ApiErrorKind::Nonsense
+                    error.kind,
+                    ApiErrorKind::NotFound | ApiErrorKind::Refused | ApiErrorKind::Malformed
                 ) =>
             {
-                let (version, _) = self.version().map_err(|_| trouble.clone())?;
-                match version
-                    .capabilities
-                    .iter()
-                    .any(|name| name == "organizations")
-                {
-                    true => Err(trouble),
+                let (version, _) = self.version().map_err(|_| error.clone())?;
+                let names = &version.capabilities;
+                match names.iter().any(|name| name == "organizations") {
+                    true => Err(error),
                     false => Ok(None),
                 }
             }
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
@@ -251,7 +238,7 @@ impl<'a> Api<'a> {
         self.exchange(method, path, body, self.key)
     }
 
-    /// Whether the server may have acted on the last request without saying so.
+    /// Whether the server may have acted on the last request although no response arrived.
     pub fn response_lost(&self) -> bool {
         self.http.response_lost()
     }
@@ -272,12 +259,12 @@ impl<'a> Api<'a> {
         let (response, body) = self.http.stream(&request, endless)?;
         match response.status {
             200..300 if response.is_event_stream => Ok(body),
-            200..300 => Err(ApiError {
-                why: ApiErrorKind::Nonsense,
-                answer: Ok(response.status),
-                error: nonsense(self.base, "its answer is no stream of events", &response),
-            }),
-            _ => Err(refusal(self.base, &response, self.key.map(|_| self.whose))),
+            200..300 => Err(malformed(
+                self.base,
+                &response,
+                "the response is not an event stream",
+            )),
+            _ => Err(self.status_error(&response, self.key)),
         }
     }
 
@@ -299,165 +286,190 @@ impl<'a> Api<'a> {
         let response = self.http.send(&request)?;
         match response.status {
             200..300 => Ok(response),
-            _ => Err(refusal(self.base, &response, bearer.map(|_| self.whose))),
+            _ => Err(self.status_error(&response, bearer)),
         }
+    }
+
+    fn status_error(&self, response: &Response, bearer: Option<&Secret>) -> ApiError {
+        let mut error = status_error(self.base, response, bearer.map(|_| self.origin));
+        // The server may have repeated the key, in JSON escapes that only decoding reveals.
+        if let Some(bearer) = bearer {
+            error.message = error.message.replace(bearer.expose(), "****");
+        }
+        error
     }
 
     pub(super) fn parse<T: DeserializeOwned>(
         &self,
         response: &Response,
     ) -> std::result::Result<T, ApiError> {
-        read(self.base, response)
+        parse_json(self.base, response)
     }
 }
 
-/// Reads the JSON of an answer.
-///
-/// # Errors
-/// `Nonsense`: it is not what it should be.
-pub fn read<T: DeserializeOwned>(
+/// Parses the body of a successful response.
+pub fn parse_json<T: DeserializeOwned>(
     base: &ApiUrl,
     response: &Response,
 ) -> std::result::Result<T, ApiError> {
-    serde_json::from_slice(&response.body).map_err(|error| ApiError {
-        why: ApiErrorKind::Nonsense,
-        answer: Ok(response.status),
-        error: nonsense(base, &what_is_wrong(&error, &response.body), response),
-    })
+    serde_json::from_slice(&response.body)
+        .map_err(|error| malformed(base, response, &json_problem(&error, &response.body)))
 }
 
-fn what_is_wrong(error: &serde_json::Error, body: &[u8]) -> String {
+fn json_problem(error: &serde_json::Error, body: &[u8]) -> String {
     use serde_json::error::Category;
     match error.classify() {
-        _ if body.trim_ascii().is_empty() => "its answer is empty".to_string(),
-        _ if looks_like_html(body) => "it answered with an HTML page".to_string(),
-        Category::Eof => "its answer is cut off".to_string(),
+        _ if body.trim_ascii().is_empty() => "the response is empty".to_string(),
+        _ if is_html(body) => "the response is an HTML page".to_string(),
+        Category::Eof => "the response is truncated".to_string(),
         Category::Data => {
-            // serde names the field or the type; the value it saw stays out.
+            // serde's text names the field or the type, but also the value, which is not shown.
             let text = error.to_string();
             match text
                 .strip_prefix("missing field ")
                 .and_then(|rest| rest.split(" at line").next())
             {
                 Some(field) => format!(
-                    "its answer lacks the field {}",
+                    "the response lacks the field {}",
                     sanitize(&field.replace('`', "'"))
                 ),
-                None => "a field of its answer has the wrong type".to_string(),
+                None => "a field of the response has the wrong type".to_string(),
             }
         }
-        Category::Syntax | Category::Io => "its answer is not JSON".to_string(),
+        Category::Syntax | Category::Io => "the response is not JSON".to_string(),
     }
 }
 
-pub(super) fn nonsense(base: &ApiUrl, what: &str, response: &Response) -> Error {
-    Error::no_answer(format!(
-        "{base} does not answer as a control plane: {what}{}",
-        named(response)
-    ))
-    .hint("check the address; `llamactl environments get` lists the stored ones")
+/// The error for a response that no control plane sends.
+pub(super) fn malformed(base: &ApiUrl, response: &Response, problem: &str) -> ApiError {
+    ApiError::of_response(
+        ApiErrorKind::Malformed,
+        response.status,
+        format!(
+            "{base} does not respond like a control plane: {problem}{}",
+            request_id(response)
+        ),
+        "check the URL; `llamactl environments get` lists the stored ones",
+    )
 }
 
-/// The request's name on the server, for its operators.
-fn named(response: &Response) -> String {
-    match &response.request_id {
+/// The request's ID for the server's operators, from a header or from the error body.
+fn request_id(response: &Response) -> String {
+    #[derive(Deserialize)]
+    struct Ids {
+        #[serde(default)]
+        correlation_id: Option<String>,
+        #[serde(default)]
+        request_id: Option<String>,
+    }
+    let from_body = || {
+        let ids: Ids = serde_json::from_slice(&response.body).ok()?;
+        let id = ids.correlation_id.or(ids.request_id)?;
+        let id: String = sanitize(id.trim()).chars().take(100).collect();
+        (!id.is_empty()).then_some(id)
+    };
+    match response.request_id.clone().or_else(from_body) {
         Some(id) => format!(" (request {id})"),
         None => String::new(),
     }
 }
 
-fn looks_like_html(body: &[u8]) -> bool {
+fn is_html(body: &[u8]) -> bool {
     let start = body.trim_ascii_start();
-    let start = &start[..start.len().min(15)];
-    start.to_ascii_lowercase().starts_with(b"<!doctype html")
-        || start.to_ascii_lowercase().starts_with(b"<html")
+    let start = start[..start.len().min(15)].to_ascii_lowercase();
+    start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
 
-/// A status other than success, in words.
-pub fn refusal(base: &ApiUrl, response: &Response, whose: Option<CredentialOrigin>) -> ApiError {
+/// The error for a status other than success.
+pub fn status_error(
+    base: &ApiUrl,
+    response: &Response,
+    origin: Option<CredentialOrigin>,
+) -> ApiError {
     let status = response.status;
-    let detail = detail(&response.body);
-    let is_page = looks_like_html(&response.body);
-    let said = detail
-        .as_ref()
-        .map_or(String::new(), |text| format!(": {text}"));
-    let id = named(response);
+    let error = |kind, message, hint: &str| ApiError::of_response(kind, status, message, hint);
+    let is_html = is_html(&response.body);
+    let detail = error_detail(&response.body);
+    let id = request_id(response);
+    let what = match &detail {
+        Some(text) => format!(": {text}{id}"),
+        None => id.clone(),
+    };
     let later = match &response.retry_after {
-        Some(after) if after.is_too_long() => {
-            format!(
-                "try again later; the server sent Retry-After: {}",
-                after.text
-            )
-        }
+        Some(after) if after.is_too_long() => format!(
+            "try again later; the server sent Retry-After: {}",
+            after.text
+        ),
         _ => "try again later".to_string(),
     };
-    let (why, error) = match status {
-        // A control plane sends JSON.
-        403 if is_page => (
-            ApiErrorKind::Nonsense,
-            Error::no_answer(format!(
+    match status {
+        // A proxy's page: it tells nothing about the key.
+        403 if is_html => error(
+            ApiErrorKind::Malformed,
+            format!(
                 "{base} responded with an HTML page (403), probably from a proxy in between{id}"
-            ))
-            .hint("check the URL and the proxy settings"),
+            ),
+            "check the URL and the proxy settings",
         ),
-        401 | 403 => (ApiErrorKind::Rejected, {
-            let said = match whose {
-                Some(whose) => format!("rejected {} ({status}){said}{id}", whose.key()),
-                None => format!("asks for an API key ({status}){said}{id}"),
-            };
-            Error::auth(format!("{base} {said}"))
-                .hint(whose.unwrap_or(CredentialOrigin::Provided).remedy())
-        }),
-        // What FastAPI says of a path that it does not have; whatever else comes without a detail is no control plane.
-        404 if is_page || detail.as_deref().is_none_or(|text| text == "Not Found") => (
-            ApiErrorKind::Nonsense,
-            nonsense(base, "it has no such endpoint (404)", response),
-        ),
-        404 => (
+        401 | 403 => match origin {
+            Some(origin) => error(
+                ApiErrorKind::Rejected,
+                format!("{base} rejected {} ({status}){what}", origin.description()),
+                &origin.hint(base, status),
+            ),
+            None => error(
+                ApiErrorKind::Rejected,
+                format!("{base} requires an API key ({status}){what}"),
+                "sign in: `llamactl auth token` or `llamactl auth login`",
+            ),
+        },
+        // FastAPI's detail for an unknown path; a 404 of a control plane for an unknown resource has another one.
+        404 if is_html || detail.as_deref().is_none_or(|text| text == "Not Found") => {
+            malformed(base, response, "it has no such endpoint (404)")
+        }
+        404 => error(
             ApiErrorKind::NotFound,
-            Error::failed(format!("{base} found nothing{said}{id}")),
+            format!("not found on {base}{what}"),
+            "",
         ),
-        408 | 429 => (
-            ApiErrorKind::OutOfReach,
-            Error::no_answer(format!("{base} is overloaded ({status}){said}{id}")).hint(later),
+        408 | 429 => error(
+            ApiErrorKind::Unreachable,
+            format!("{base} is overloaded ({status}){what}"),
+            &later,
         ),
-        500.. => (
-            ApiErrorKind::OutOfReach,
-            Error::no_answer(format!("{base} is in trouble ({status}){said}{id}"))
-                .hint(format!("{later}, or tell the people who run it")),
+        500.. => error(
+            ApiErrorKind::Unreachable,
+            format!("server error of {base} ({status}){what}"),
+            &format!("{later}, or tell the server's operators"),
         ),
-        300..400 => (ApiErrorKind::Nonsense, {
+        300..400 => {
             let target = response
                 .location
                 .as_deref()
-                .map_or("nowhere".to_string(), origin_of);
-            Error::no_answer(format!("{base} redirects to {target} ({status}){id}"))
-                .hint("credentials never follow a redirect; if that address is right, add it with `llamactl environments add`")
-        }),
-        400..500 => (
+                .map_or("nowhere".to_string(), without_query);
+            error(
+                ApiErrorKind::Malformed,
+                format!("{base} redirects to {target} ({status}){id}"),
+                "credentials never follow a redirect; if that URL is right, add it with `llamactl environments add`",
+            )
+        }
+        400..500 => error(
             ApiErrorKind::Refused,
-            Error::failed(format!("{base} refused the request ({status}){said}{id}")),
+            format!("{base} refused the request ({status}){what}"),
+            "",
         ),
-        _ => (
-            ApiErrorKind::Nonsense,
-            nonsense(base, &format!("its status is {status}"), response),
-        ),
-    };
-    ApiError {
-        why,
-        answer: Ok(status),
-        error,
+        _ => malformed(base, response, &format!("the status is {status}")),
     }
 }
 
-/// A redirect's target without what may be a secret in its query.
-fn origin_of(location: &str) -> String {
+/// A redirect's target without its query, which may hold a secret.
+fn without_query(location: &str) -> String {
     let end = location.find(['?', '#']).unwrap_or(location.len());
     sanitize(&location[..end]).chars().take(200).collect()
 }
 
-/// What an error body says: FastAPI's `detail`, as text or as a list of what is wrong with which field.
-pub(super) fn detail(body: &[u8]) -> Option<String> {
+/// FastAPI's `detail`, as text or as a list of fields and messages.
+pub(super) fn error_detail(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Detail {
@@ -472,18 +484,18 @@ pub(super) fn detail(body: &[u8]) -> Option<String> {
         msg: String,
     }
     #[derive(Deserialize)]
-    struct Answer {
+    struct ErrorBody {
         detail: Detail,
     }
-    if looks_like_html(body) {
-        return Some("an HTML page, perhaps from a proxy in between".to_string());
+    if is_html(body) {
+        return Some("an HTML page, perhaps from a proxy".to_string());
     }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
-    let text = match answer.detail {
+    let body: ErrorBody = serde_json::from_slice(body).ok()?;
+    let text = match body.detail {
         Detail::Text(text) => text,
         Detail::List(items) => {
             let line = |item: &Item| {
-                let place: Vec<String> = item
+                let path: Vec<String> = item
                     .loc
                     .iter()
                     .map(|part| {
@@ -491,16 +503,19 @@ pub(super) fn detail(body: &[u8]) -> Option<String> {
                             .map_or_else(|| part.to_string(), str::to_string)
                     })
                     .collect();
-                format!("{}: {}", place.join("."), item.msg)
+                format!("{}: {}", path.join("."), item.msg)
             };
             items.iter().map(line).collect::<Vec<_>>().join("; ")
         }
     };
-    let text: String = sanitize(&one_line(&text)).chars().take(300).collect();
+    let text: String = sanitize(&one_line(&text))
+        .chars()
+        .take(LONGEST_DETAIL)
+        .collect();
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether one version is newer than another, number by number; a pre-release counts as the release it leads to.
+/// Compares two versions number by number. A pre-release counts as its release.
 fn is_newer(version: &str, than: &str) -> bool {
     let numbers = |text: &str| -> Vec<u64> {
         text.trim()
@@ -519,20 +534,16 @@ fn is_newer(version: &str, than: &str) -> bool {
     a > b
 }
 
-/// The project with that id.
-///
-/// # Errors
-/// Failed, where it is not among them.
 pub fn find_project<'p>(projects: &'p [Project], id: &str, base: &ApiUrl) -> Result<&'p Project> {
     projects
         .iter()
         .find(|project| project.project_id == id)
         .ok_or_else(|| {
             Error::failed(format!(
-                "the project {} is not among those of {base} that can be seen",
-                sanitize(id)
+                "no project {} in {base}, or no access to it",
+                quoted(id)
             ))
-            .hint("`llamactl projects get` lists them")
+            .hint("`llamactl projects get` lists the projects")
         })
 }
 
@@ -541,8 +552,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_bodies_become_words() {
-        for (body, said) in [
+    fn error_details_are_shown_in_one_line() {
+        for (body, expected) in [
             (
                 r#"{"detail":"Invalid\n\u001b[31m key"}"#,
                 Some("Invalid \\u{1b}[31m key"),
@@ -555,17 +566,17 @@ mod tests {
             (r#"{"detail":""}"#, None),
             (
                 "\n <!DOCTYPE html><title>",
-                Some("an HTML page, perhaps from a proxy in between"),
+                Some("an HTML page, perhaps from a proxy"),
             ),
             ("", None),
             ("[]", None),
         ] {
-            assert_eq!(detail(body.as_bytes()).as_deref(), said, "{body}");
+            assert_eq!(error_detail(body.as_bytes()).as_deref(), expected, "{body}");
         }
     }
 
     #[test]
-    fn versions() {
+    fn versions_are_compared_by_number() {
         for (version, newer) in [
             ("0.10.4", false),
             ("0.10.5", true),
@@ -575,7 +586,7 @@ mod tests {
             ("0.10.4.1", true),
             ("0.11.0rc1", true),
             ("", false),
-            ("nonsense", false),
+            ("latest", false),
         ] {
             assert_eq!(is_newer(version, "0.10.4"), newer, "{version}");
         }
@@ -584,7 +595,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_error_body_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = detail(&body);
+            let _ = error_detail(&body);
         }
     }
 }

@@ -160,7 +160,7 @@ impl Api<'_> {
     pub fn delete_deployment(&mut self, id: &str, project: &str) -> Result<Deletion, ApiError> {
         match self.with_key(Method::Delete, &path(id, "", project), Body::Empty) {
             Ok(_) => Ok(Deletion::Confirmed),
-            Err(error) if error.why == ApiErrorKind::NotFound && self.response_lost() => {
+            Err(error) if error.kind == ApiErrorKind::NotFound && self.response_lost() => {
                 Ok(Deletion::Presumed)
             }
             Err(error) => Err(error),

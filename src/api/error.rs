@@ -1,55 +1,98 @@
-//! Why a control plane gave no usable response.
+//! Why a request to a control plane failed.
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{TransportError, TransportErrorKind};
 
-/// Why the server gave nothing of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiErrorKind {
-    /// A setting of ours can't be used; nothing was sent.
-    Setup,
-    /// It can't be reached, is overloaded or broken; it may be another time.
-    OutOfReach,
-    /// It does not accept the credentials (401, 403).
+    /// A local problem, such as an unusable proxy setting or an expired login; nothing was sent.
+    Setup(Kind),
+    /// No connection, a time-out, or an overloaded or failing server; a later attempt may succeed.
+    Unreachable,
+    /// 401 or 403: the credentials were rejected.
     Rejected,
-    /// It does not know what was asked for.
+    /// 404 for the resource, not for the endpoint.
     NotFound,
-    /// It understood, and refuses.
+    /// Any other 4xx status.
     Refused,
-    /// No control plane answers like that.
-    Nonsense,
+    /// Not a response that a control plane sends.
+    Malformed,
 }
 
-/// The server gave nothing of use: why, and what to tell the user.
 #[derive(Clone, Debug)]
 pub struct ApiError {
-    /// Why.
-    pub why: ApiErrorKind,
-    /// The status of the answer, or why there was none.
-    pub answer: std::result::Result<u16, TransportErrorKind>,
-    /// What to tell.
-    pub error: Error,
+    pub kind: ApiErrorKind,
+    /// `None` if there was no response.
+    pub status: Option<u16>,
+    /// False if the request cannot have reached the server.
+    pub was_sent: bool,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    /// An error about a response.
+    pub fn of_response(kind: ApiErrorKind, status: u16, message: String, hint: &str) -> ApiError {
+        ApiError {
+            kind,
+            status: Some(status),
+            was_sent: true,
+            message,
+            hint: (!hint.is_empty()).then(|| hint.to_string()),
+        }
+    }
+
+    /// Credentials could not be obtained, so nothing was sent.
+    pub fn without_request(error: Error) -> ApiError {
+        ApiError {
+            kind: match error.kind {
+                Kind::Auth => ApiErrorKind::Rejected,
+                Kind::NoAnswer => ApiErrorKind::Unreachable,
+                kind => ApiErrorKind::Setup(kind),
+            },
+            status: None,
+            was_sent: false,
+            message: error.message,
+            hint: error.hint,
+        }
+    }
 }
 
 impl From<ApiError> for Error {
-    fn from(trouble: ApiError) -> Error {
-        trouble.error
+    fn from(error: ApiError) -> Error {
+        Error {
+            kind: match error.kind {
+                ApiErrorKind::Setup(kind) => kind,
+                ApiErrorKind::Unreachable | ApiErrorKind::Malformed => Kind::NoAnswer,
+                ApiErrorKind::Rejected => Kind::Auth,
+                ApiErrorKind::NotFound | ApiErrorKind::Refused => Kind::Failed,
+            },
+            message: error.message,
+            hint: error.hint,
+        }
     }
 }
 
 impl From<TransportError> for ApiError {
-    fn from(failure: TransportError) -> ApiError {
-        let why = match failure.kind {
-            TransportErrorKind::Setup => ApiErrorKind::Setup,
-            TransportErrorKind::NoConnection
-            | TransportErrorKind::ConnectionLost
-            | TransportErrorKind::TimedOut => ApiErrorKind::OutOfReach,
-            TransportErrorKind::Malformed => ApiErrorKind::Nonsense,
-        };
+    fn from(error: TransportError) -> ApiError {
+        let kind = error.kind;
+        let was_sent = !matches!(
+            kind,
+            TransportErrorKind::Setup | TransportErrorKind::NoConnection
+        );
+        let error = Error::from(error);
         ApiError {
-            why,
-            answer: Err(failure.kind),
-            error: failure.into(),
+            kind: match kind {
+                TransportErrorKind::Setup => ApiErrorKind::Setup(error.kind),
+                TransportErrorKind::NoConnection
+                | TransportErrorKind::ConnectionLost
+                | TransportErrorKind::TimedOut => ApiErrorKind::Unreachable,
+                TransportErrorKind::Malformed => ApiErrorKind::Malformed,
+            },
+            status: None,
+            was_sent,
+            message: error.message,
+            hint: error.hint,
         }
     }
 }

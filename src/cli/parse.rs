@@ -25,6 +25,7 @@ pub enum Parsed {
 /// A command with its options and arguments, checked against the table.
 pub struct Invocation {
     pub id: Id,
+    accepted: &'static [&'static Opt],
     options: Vec<(OptId, OsString)>,
     args: Vec<OsString>,
 }
@@ -41,6 +42,11 @@ impl fmt::Debug for Invocation {
 }
 
 impl Invocation {
+    /// Whether the command has this option, given or not.
+    pub fn accepts(&self, id: OptId) -> bool {
+        self.accepted.iter().any(|option| option.id == id)
+    }
+
     /// Whether the option was given.
     pub fn has(&self, id: OptId) -> bool {
         self.options.iter().any(|(given, _)| *given == id)
@@ -163,6 +169,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     }
     Ok(Parsed::Run(Invocation {
         id,
+        accepted: here.options(),
         options,
         args: positional,
     }))

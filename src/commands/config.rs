@@ -2,9 +2,11 @@
 
 use crate::app::App;
 use crate::cli::parse::Invocation;
+use crate::credentials::stored_profile;
 use crate::error::Result;
 use crate::sanitize::sanitize;
 use crate::term::output::{self, Doc, Format};
+use crate::vars;
 
 struct Args {
     format: Format,
@@ -20,8 +22,13 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
-    let env = app.profiles()?.into_current();
-    let profile = env.current();
+    let variable = app.vars.text(vars::PROFILE)?;
+    let store = app.profiles()?;
+    let env = store.current();
+    let profile = match &variable {
+        Some(_) => Some(stored_profile(&store, &env, None, variable.as_deref())?),
+        None => env.current(),
+    };
     let name = profile.map(|profile| profile.name.as_str());
     let id = profile.map(|profile| profile.project_id.as_str());
     let project_name = profile.and_then(|profile| profile.project_name.as_deref());

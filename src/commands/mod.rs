@@ -10,6 +10,7 @@ mod auth {
     pub mod login;
     pub mod logout;
     pub mod me;
+    pub mod print_key;
     pub mod status;
     pub mod token;
     pub mod r#use;
@@ -43,6 +44,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         Id::AuthStatus => auth::status::run(given, app),
         Id::AuthExec => auth::exec::run(given, app),
         Id::AuthExport => auth::export::run(given, app),
+        Id::AuthPrintKey => auth::print_key::run(given, app),
         Id::EnvironmentsGet => environments::get::run(given, app),
         Id::EnvironmentsAdd => environments::add::run(given, app),
         Id::EnvironmentsUse => environments::r#use::run(given, app),

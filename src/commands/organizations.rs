@@ -1,6 +1,5 @@
 //! `organizations get`: lists the organizations that the credentials give access to.
 
-use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
@@ -25,10 +24,10 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
-    let mut session = Session::new(app.credentials(&CredentialQuery {
+    let mut session = app.session(&CredentialQuery {
         profile: args.profile.as_deref(),
         ..CredentialQuery::default()
-    })?);
+    })?;
     #[allow(
         clippy::redundant_closure_for_method_calls,
         reason = "the method path is not general enough over lifetimes"

@@ -1,4 +1,5 @@
-//! All combinations of what can be given, against an oracle that says the rules again, one sentence at a time.
+//! Every combination of options, environment variables and stored profiles, against an oracle that states the rules of the
+//! contract again, one sentence at a time.
 
 use pretty_assertions::assert_eq;
 
@@ -10,7 +11,7 @@ const GIVEN_SERVER: &str = "https://given.example";
 const LLAMA_CLOUD: &str = "https://api.cloud.llamaindex.ai";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kept {
+enum Stored {
     Nothing,
     NoCurrent,
     WorkIsCurrent,
@@ -40,18 +41,20 @@ struct Case {
     base_url: Option<&'static str>,
     use_profile: Option<&'static str>,
     variable_profile: Option<&'static str>,
-    kept: Kept,
+    /// `--environment`.
+    environment: Option<&'static str>,
+    stored: Stored,
 }
 
 /// Key, server and project, each with where it came from; or the kind of the error. And the warnings.
 type Outcome = (std::result::Result<[String; 3], Kind>, Vec<String>);
 
-fn store(kept: Kept) -> Result<Store> {
+fn store(stored: Stored) -> Result<Store> {
     let mut store = Store::default();
-    match kept {
-        Kept::Nothing => return Ok(store),
-        Kept::Unreadable => return Err(Error::failed("unreadable")),
-        Kept::NoCurrent | Kept::WorkIsCurrent => {}
+    match stored {
+        Stored::Nothing => return Ok(store),
+        Stored::Unreadable => return Err(Error::failed("unreadable")),
+        Stored::NoCurrent | Stored::WorkIsCurrent => {}
     }
     let mut env = Environment::new(ApiUrl::parse(STORED_SERVER).unwrap());
     for name in ["work", "other"] {
@@ -59,14 +62,28 @@ fn store(kept: Kept) -> Result<Store> {
         profile.api_key = Some(Secret::new(format!("key-of-{name}")));
         env.profiles.push(profile);
     }
-    env.current_profile = (kept == Kept::WorkIsCurrent).then(|| "work".to_string());
+    env.current_profile = (stored == Stored::WorkIsCurrent).then(|| "work".to_string());
     store.current_environment = Some(env.api_url.clone());
     store.environments.push(env);
     Ok(store)
 }
 
+/// As [`crate::app::App`] does.
+fn select(mut store: Store, case: &Case) -> Result<Store> {
+    store.selected_environment = case.environment.map(|url| ApiUrl::parse(url).unwrap());
+    match store.environment(&store.current_url()) {
+        Some(_) => Ok(store),
+        None => Err(unknown_environment(&store.current_url())),
+    }
+}
+
 fn decide(case: &Case) -> Outcome {
-    let ask = CredentialQuery {
+    let selected = case.environment.map(|url| Sourced {
+        value: ApiUrl::parse(url).unwrap(),
+        source: Source::Option("--environment"),
+    });
+    let query = CredentialQuery {
+        environment: selected.as_ref(),
         profile: case.flag_profile,
         project: case.flag_project,
         needs_project: case.need != Need::NoProject,
@@ -74,15 +91,23 @@ fn decide(case: &Case) -> Outcome {
         strict: matches!(case.need, Need::ProjectAndCare | Need::ExportedCredentials),
     };
     let owned = |text: Option<&str>| text.map(str::to_string);
-    let given = EnvOverrides {
-        key: owned(case.key),
+    let overrides = EnvOverrides {
+        key: case
+            .key
+            .map(|key| (Secret::new(key.to_string()), vars::API_KEY)),
         project: owned(case.project),
         base_url: owned(case.base_url),
         use_profile: owned(case.use_profile),
         profile: owned(case.variable_profile),
+        project_near_miss: None,
     };
     let mut warnings = Vec::new();
-    let outcome = resolve(&ask, &given, || store(case.kept), &mut warnings);
+    let outcome = resolve(
+        &query,
+        &overrides,
+        || select(store(case.stored)?, case),
+        &mut warnings,
+    );
     let outcome = outcome.map_err(|error| error.kind).map(|credentials| {
         let text = |text: &str, source: &Source| format!("{text} from {source:?}");
         let key = credentials.key.map(|key| (key.value, key.source));
@@ -116,16 +141,23 @@ fn oracle(case: &Case) -> Outcome {
     // --project always beats LLAMA_AGENTS_PROJECT_ID.
     let flag_project = case
         .flag_project
-        .map(|id| format!("{id} from Flag(\"--project\")"));
+        .map(|id| format!("{id} from Option(\"--project\")"));
     // The profile that would be used: a flag beats a variable beats what is current.
-    let current = (case.kept == Kept::WorkIsCurrent).then_some("work");
+    let current = (case.stored == Stored::WorkIsCurrent).then_some("work");
     let wanted = case.flag_profile.or(case.variable_profile).or(current);
-    let is_stored = matches!(case.kept, Kept::NoCurrent | Kept::WorkIsCurrent);
-    let profile = wanted.filter(|name| is_stored && ["work", "other"].contains(name));
+    let is_stored = matches!(case.stored, Stored::NoCurrent | Stored::WorkIsCurrent);
+    let is_elsewhere = case.environment.is_some_and(|url| url != STORED_SERVER);
+    let profile =
+        wanted.filter(|name| is_stored && !is_elsewhere && ["work", "other"].contains(name));
 
     // Both set: used directly. With only the key: enough for commands that need no project, or with --project.
     let enough = project.is_some() || flag_project.is_some() || case.need == Need::NoProject;
     if let (Some(key), true) = (key, enough) {
+        // --environment must be the same URL as LLAMA_CLOUD_BASE_URL (or its default).
+        let server = base_url.unwrap_or(LLAMA_CLOUD);
+        if case.environment.is_some_and(|selected| selected != server) {
+            return (Err(Kind::Usage), warnings);
+        }
         // When variables win over a stored profile, one warning says so and names LLAMA_CLOUD_USE_PROFILE=1.
         if let Some(name) = profile {
             warnings.push(format!(
@@ -163,7 +195,11 @@ fn oracle(case: &Case) -> Outcome {
         warnings
             .push("LLAMA_CLOUD_BASE_URL is ignored because LLAMA_CLOUD_API_KEY is not set".into());
     }
-    if case.kept == Kept::Unreadable {
+    // An environment that is not in the store is an error.
+    let is_unknown = case.environment.is_some_and(|url| {
+        url == GIVEN_SERVER || (url == STORED_SERVER && case.stored == Stored::Nothing)
+    });
+    if case.stored == Stored::Unreadable || is_unknown {
         return (Err(Kind::Failed), warnings);
     }
     let Some(name) = profile else {
@@ -172,10 +208,11 @@ fn oracle(case: &Case) -> Outcome {
     let from = format!("Profile(\"{name}\")");
     let project = flag_project.unwrap_or(format!("project-of-{name} from {from}"));
     let key = format!("key-of-{name} from {from}");
-    (
-        Ok([key, format!("{STORED_SERVER} from {from}"), project]),
-        warnings,
-    )
+    let server = match case.environment {
+        Some(url) => format!("{url} from Option(\"--environment\")"),
+        None => format!("{STORED_SERVER} from {from}"),
+    };
+    (Ok([key, server, project]), warnings)
 }
 
 /// Each case once with every one of the values.
@@ -200,7 +237,8 @@ fn all_cases() -> Vec<Case> {
         base_url: None,
         use_profile: None,
         variable_profile: None,
-        kept: Kept::Nothing,
+        environment: None,
+        stored: Stored::Nothing,
     }];
     let needs = [
         Need::NoProject,
@@ -208,14 +246,14 @@ fn all_cases() -> Vec<Case> {
         Need::ProjectAndCare,
         Need::ExportedCredentials,
     ];
-    let kept = [
-        Kept::Nothing,
-        Kept::NoCurrent,
-        Kept::WorkIsCurrent,
-        Kept::Unreadable,
+    let stored = [
+        Stored::Nothing,
+        Stored::NoCurrent,
+        Stored::WorkIsCurrent,
+        Stored::Unreadable,
     ];
     times(&mut cases, &needs, |case, value| case.need = value);
-    times(&mut cases, &kept, |case, value| case.kept = value);
+    times(&mut cases, &stored, |case, value| case.stored = value);
     times(
         &mut cases,
         &[None, Some("other"), Some("gone")],
@@ -243,17 +281,27 @@ fn all_cases() -> Vec<Case> {
     times(&mut cases, &[None, Some(GIVEN_SERVER)], |case, value| {
         case.base_url = value;
     });
+    times(
+        &mut cases,
+        &[
+            None,
+            Some(STORED_SERVER),
+            Some(GIVEN_SERVER),
+            Some(LLAMA_CLOUD),
+        ],
+        |case, value| case.environment = value,
+    );
     cases
 }
 
 #[test]
 fn every_combination_is_decided_as_the_contract_says() {
     let cases = all_cases();
-    assert_eq!(cases.len(), 4 * 4 * 3 * 3 * 4 * 2 * 2 * 2 * 2);
+    assert_eq!(cases.len(), 4 * 4 * 3 * 3 * 4 * 2 * 2 * 2 * 2 * 4);
     for case in cases {
         let got = decide(&case);
         assert_eq!(got, oracle(&case), "{case:#?}");
-        // Whatever the rules: no key goes to an address that it is not for.
+        // Whatever the rules are, a key never goes to another server than its own.
         if let Ok([key, server, _]) = got.0 {
             let stored = (
                 key.starts_with("key-of-"),
@@ -270,31 +318,32 @@ fn given(pairs: &[(&str, &str)]) -> EnvOverrides {
         found.map(|(_, value)| (*value).to_string())
     };
     EnvOverrides {
-        key: value("key"),
+        key: value("key").map(|key| (Secret::new(key), vars::API_KEY)),
         project: value("project"),
         base_url: value("base_url"),
         use_profile: value("use_profile"),
         profile: value("profile"),
+        project_near_miss: None,
     }
 }
 
-fn message(ask: &CredentialQuery, given: &EnvOverrides, store: Store) -> String {
+fn message(query: &CredentialQuery, given: &EnvOverrides, store: Store) -> String {
     let mut warnings = Vec::new();
-    match resolve(ask, given, || Ok(store), &mut warnings) {
-        Ok(_) => "fine".to_string(),
+    match resolve(query, given, || Ok(store), &mut warnings) {
+        Ok(_) => "ok".to_string(),
         Err(error) => error.to_string(),
     }
 }
 
 #[test]
-fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
+fn used_variables_are_validated_and_unused_ones_are_not() {
     let wrong = |name, value| {
         let mut pairs = vec![("key", "k"), ("project", "p")];
         pairs.retain(|(n, _)| *n != name);
         pairs.push((name, value));
         given(&pairs)
     };
-    for (name, value, said) in [
+    for (name, value, expected) in [
         (
             "key",
             "a b",
@@ -331,29 +380,29 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
             needs_project: true,
             ..CredentialQuery::default()
         };
-        assert_eq!(message(&plain, &given, Store::default()), said);
+        assert_eq!(message(&plain, &given, Store::default()), expected);
         let explicit = CredentialQuery {
             profile: Some("work"),
             ..plain
         };
         assert_eq!(
-            message(&explicit, &given, store(Kept::WorkIsCurrent).unwrap()),
-            "fine"
+            message(&explicit, &given, store(Stored::WorkIsCurrent).unwrap()),
+            "ok"
         );
         let opted_out = EnvOverrides {
             use_profile: Some("YES".into()),
             ..given.clone()
         };
         assert_eq!(
-            message(&plain, &opted_out, store(Kept::WorkIsCurrent).unwrap()),
-            "fine"
+            message(&plain, &opted_out, store(Stored::WorkIsCurrent).unwrap()),
+            "ok"
         );
         if name == "project" {
             let flag = CredentialQuery {
                 project: Some("x"),
                 ..plain
             };
-            assert_eq!(message(&flag, &given, Store::default()), "fine");
+            assert_eq!(message(&flag, &given, Store::default()), "ok");
         }
     }
     let trimmed = given(&[
@@ -374,9 +423,9 @@ fn what_counts_is_checked_like_a_flag_and_what_does_not_is_not() {
 }
 
 #[test]
-fn a_profile_must_have_what_its_environment_asks_for() {
+fn profile_without_required_key_is_refused() {
     let with = |requires_auth: bool, login: bool, key: bool| {
-        let mut store = store(Kept::WorkIsCurrent).unwrap();
+        let mut store = store(Stored::WorkIsCurrent).unwrap();
         let env = &mut store.environments[0];
         env.requires_auth = requires_auth;
         let profile = &mut env.profiles[0];
@@ -388,7 +437,7 @@ fn a_profile_must_have_what_its_environment_asks_for() {
         });
         store
     };
-    let refused = "error: the profile 'work' has no API key, and https://stored.example asks for one\nhint: sign in with `llamactl auth login` or `llamactl auth token`";
+    let refused = "error: profile 'work' has no API key, and https://stored.example requires one\nhint: sign in with `llamactl auth login` or `llamactl auth token`";
     let talk = CredentialQuery::default();
     let hand_on = CredentialQuery {
         needs_project: true,
@@ -397,13 +446,13 @@ fn a_profile_must_have_what_its_environment_asks_for() {
         ..CredentialQuery::default()
     };
     for (requires_auth, login, key, talks, hands_on) in [
-        (true, false, true, "fine", "fine"),
-        (true, true, true, "fine", "fine"),
+        (true, false, true, "ok", "ok"),
+        (true, true, true, "ok", "ok"),
         // A login without a key can talk by its access token, and has nothing to hand on.
-        (true, true, false, "fine", refused),
+        (true, true, false, "ok", refused),
         (true, false, false, refused, refused),
-        (false, false, false, "fine", "fine"),
-        (false, true, false, "fine", "fine"),
+        (false, false, false, "ok", "ok"),
+        (false, true, false, "ok", "ok"),
     ] {
         let case = format!("{requires_auth} {login} {key}");
         let store = || with(requires_auth, login, key);
@@ -421,13 +470,13 @@ fn a_profile_must_have_what_its_environment_asks_for() {
 }
 
 #[test]
-fn an_environment_without_keys_can_be_looked_at_before_there_is_a_profile() {
+fn environment_without_authentication_needs_no_profile() {
     let open = || {
-        let mut store = store(Kept::NoCurrent).unwrap();
+        let mut store = store(Stored::NoCurrent).unwrap();
         store.environments[0].requires_auth = false;
         store
     };
-    let nobody = "error: no profile is current in https://stored.example\nhint: choose one with `llamactl auth use`; `llamactl auth get` lists the profiles";
+    let nobody = "error: no current profile in https://stored.example\nhint: choose one with `llamactl auth use`; `llamactl auth get` lists the profiles";
     let needs_project = CredentialQuery {
         needs_project: true,
         ..CredentialQuery::default()
@@ -436,67 +485,154 @@ fn an_environment_without_keys_can_be_looked_at_before_there_is_a_profile() {
         project: Some("p"),
         ..needs_project
     };
-    for (ask, said) in [
-        (CredentialQuery::default(), "fine"),
+    for (query, expected) in [
+        (CredentialQuery::default(), "ok"),
         (needs_project, nobody),
-        (with_project, "fine"),
+        (with_project, "ok"),
     ] {
         assert_eq!(
-            message(&ask, &EnvOverrides::default(), open()),
-            said,
-            "{ask:?}"
+            message(&query, &EnvOverrides::default(), open()),
+            expected,
+            "{query:?}"
         );
     }
 }
 
 #[test]
-fn errors_about_profiles_name_the_place_and_not_the_value() {
-    let flag = CredentialQuery {
-        profile: Some("llx-pasted-by-mistake"),
+fn unknown_profile_is_named() {
+    let option = CredentialQuery {
+        profile: Some("gone"),
         ..CredentialQuery::default()
     };
-    let variable = given(&[("profile", "llx-pasted-by-mistake")]);
-    for (ask, given, kept, said) in [
+    let pasted_key = CredentialQuery {
+        profile: Some("llx-0123456789abcdefghijklmnop"),
+        ..CredentialQuery::default()
+    };
+    let plain = CredentialQuery::default();
+    let variable = given(&[("profile", "gone")]);
+    let none = EnvOverrides::default();
+    for (query, overrides, stored, expected) in [
         (
-            flag,
-            EnvOverrides::default(),
-            Kept::WorkIsCurrent,
-            "error: no profile in https://stored.example has the name in --profile\nhint: `llamactl auth get` lists the profiles",
+            option,
+            &none,
+            Stored::WorkIsCurrent,
+            "error: no profile named 'gone' in https://stored.example\nhint: `llamactl auth get` lists the profiles",
         ),
         (
-            CredentialQuery::default(),
-            variable,
-            Kept::WorkIsCurrent,
-            "error: no profile in https://stored.example has the name in LLAMACTL_PROFILE\nhint: `llamactl auth get` lists the profiles",
+            plain,
+            &variable,
+            Stored::WorkIsCurrent,
+            "error: no profile named 'gone' in https://stored.example (LLAMACTL_PROFILE)\nhint: `llamactl auth get` lists the profiles",
         ),
         (
-            flag,
-            EnvOverrides::default(),
-            Kept::Nothing,
-            "error: no profile in https://api.cloud.llamaindex.ai has the name in --profile\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
+            option,
+            &none,
+            Stored::Nothing,
+            "error: no profile named 'gone' in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
         (
-            CredentialQuery::default(),
-            EnvOverrides::default(),
-            Kept::Nothing,
-            "error: no profile is current in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
+            plain,
+            &none,
+            Stored::Nothing,
+            "error: no current profile in https://api.cloud.llamaindex.ai\nhint: sign in with `llamactl auth login` or `llamactl auth token`",
         ),
     ] {
-        assert_eq!(message(&ask, &given, store(kept).unwrap()), said);
+        assert_eq!(message(&query, overrides, store(stored).unwrap()), expected);
+    }
+    let shown = message(&pasted_key, &none, store(Stored::WorkIsCurrent).unwrap());
+    assert!(!shown.contains("0123456789abcdefghijklmnop"), "{shown}");
+}
+
+#[test]
+fn profile_of_another_environment_is_pointed_out() {
+    let mut store = store(Stored::WorkIsCurrent).unwrap();
+    store.selected_environment = Some(ApiUrl::llama_cloud());
+    let option = CredentialQuery {
+        profile: Some("other"),
+        ..CredentialQuery::default()
+    };
+    let hint = "hint: https://stored.example has a profile of that name; select it with `--environment https://stored.example`";
+    assert_eq!(
+        message(&option, &EnvOverrides::default(), store.clone()),
+        format!("error: no profile named 'other' in https://api.cloud.llamaindex.ai\n{hint}")
+    );
+    assert_eq!(
+        message(
+            &CredentialQuery::default(),
+            &given(&[("profile", "work")]),
+            store
+        ),
+        format!(
+            "error: no profile named 'work' in https://api.cloud.llamaindex.ai (LLAMACTL_PROFILE)\n{hint}"
+        )
+    );
+}
+
+#[test]
+fn environment_conflict_names_both_urls() {
+    let selected = Sourced {
+        value: ApiUrl::parse(STORED_SERVER).unwrap(),
+        source: Source::Variable(vars::ENVIRONMENT),
+    };
+    let query = CredentialQuery {
+        environment: Some(&selected),
+        ..CredentialQuery::default()
+    };
+    let hint = "hint: set LLAMA_CLOUD_USE_PROFILE=1 to use a stored profile, or LLAMA_CLOUD_BASE_URL to the key's URL";
+    for (overrides, url) in [
+        (given(&[("key", "k")]), LLAMA_CLOUD),
+        (
+            given(&[("key", "k"), ("base_url", "eu")]),
+            "https://api.cloud.eu.llamaindex.ai",
+        ),
+    ] {
+        assert_eq!(
+            message(&query, &overrides, store(Stored::WorkIsCurrent).unwrap()),
+            format!(
+                "error: LLAMACTL_ENVIRONMENT is https://stored.example, but LLAMA_CLOUD_API_KEY is for {url}\n{hint}"
+            )
+        );
     }
 }
 
 #[test]
-fn what_is_set_and_does_not_count_is_listed() {
+fn near_miss_of_the_project_is_mentioned() {
+    let mut overrides = given(&[("key", "k")]);
+    overrides.project_near_miss = Some("LLAMA_CLOUD_PROJECT_ID");
+    let query = CredentialQuery {
+        needs_project: true,
+        ..CredentialQuery::default()
+    };
+    let mut warnings = Vec::new();
+    let store = || store(Stored::WorkIsCurrent);
+    assert!(resolve(&query, &overrides, store, &mut warnings).is_ok());
+    assert_eq!(
+        warnings,
+        [
+            "LLAMA_CLOUD_API_KEY is ignored because LLAMA_AGENTS_PROJECT_ID is not set (LLAMA_CLOUD_PROJECT_ID is set, but not used)"
+        ]
+    );
+    let strict = CredentialQuery {
+        strict: true,
+        ..query
+    };
+    assert_eq!(
+        message(&strict, &overrides, Store::default()),
+        "error: LLAMA_CLOUD_API_KEY is set, but LLAMA_AGENTS_PROJECT_ID is not (LLAMA_CLOUD_PROJECT_ID is set, but not used)\nhint: set both or neither, or use the profile with LLAMA_CLOUD_USE_PROFILE=1 or --profile NAME"
+    );
+}
+
+#[test]
+fn unused_values_are_listed() {
     let all = given(&[
         ("key", "llx-0123456789abcdef"),
         ("project", "given-project"),
         ("base_url", "https://user:password@h"),
         ("profile", "other"),
     ]);
-    let listed = |ask: &CredentialQuery, given: &EnvOverrides| {
-        let store = || store(Kept::WorkIsCurrent);
-        let found = resolve(ask, given, store, &mut Vec::new()).unwrap();
+    let listed = |query: &CredentialQuery, given: &EnvOverrides| {
+        let store = || store(Stored::WorkIsCurrent);
+        let found = resolve(query, given, store, &mut Vec::new()).unwrap();
         let shadowed = found.shadowed.iter();
         shadowed
             .map(|one| format!("{} {} {:?}", one.name, one.value, one.source))
@@ -532,18 +668,18 @@ fn what_is_set_and_does_not_count_is_listed() {
 }
 
 #[test]
-fn the_store_is_left_alone_where_it_has_no_say() {
+fn usage_errors_do_not_read_the_store() {
     let given = given(&[("key", "k"), ("use_profile", "maybe")]);
     let never = || panic!("the store was read");
-    let ask = CredentialQuery {
+    let query = CredentialQuery {
         needs_project: true,
         strict: true,
         ..CredentialQuery::default()
     };
-    assert!(resolve(&ask, &given, never, &mut Vec::new()).is_err());
+    assert!(resolve(&query, &given, never, &mut Vec::new()).is_err());
     let half = EnvOverrides {
         use_profile: None,
         ..given
     };
-    assert!(resolve(&ask, &half, never, &mut Vec::new()).is_err());
+    assert!(resolve(&query, &half, never, &mut Vec::new()).is_err());
 }

@@ -99,7 +99,7 @@ fn revoke_key(app: &mut App, url: &ApiUrl, profile: &Profile, login: &mut Login)
         Ok(false) => KeyRevocation::AlreadyDeleted { id },
         Err(error) => KeyRevocation::StillValid {
             key: id,
-            reason: error.error.message,
+            reason: error.message,
         },
     }
 }

@@ -19,6 +19,9 @@ pub struct Store {
     /// `None`: the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_environment: Option<ApiUrl>,
+    /// The environment of this command instead of the current one; never stored.
+    #[serde(skip)]
+    pub selected_environment: Option<ApiUrl>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<Environment>,
     #[serde(flatten)]
@@ -114,6 +117,7 @@ impl Default for Store {
         Store {
             version: VERSION,
             current_environment: None,
+            selected_environment: None,
             environments: Vec::new(),
             unknown: Map::new(),
         }
@@ -121,10 +125,11 @@ impl Default for Store {
 }
 
 impl Store {
-    /// The URL of the current environment.
+    /// The URL of the environment in use: the selected one, else the current one.
     pub fn current_url(&self) -> ApiUrl {
-        self.current_environment
-            .clone()
+        let url = self.selected_environment.as_ref();
+        url.or(self.current_environment.as_ref())
+            .cloned()
             .unwrap_or_else(ApiUrl::llama_cloud)
     }
 
@@ -184,6 +189,15 @@ impl Environment {
             profiles: Vec::new(),
             unknown: Map::new(),
         }
+    }
+
+    /// Copies what the server's version endpoint says.
+    pub fn copy_server_properties(&self, to: &mut Environment) {
+        to.verified = self.verified;
+        to.requires_auth = self.requires_auth;
+        to.min_llamactl_version
+            .clone_from(&self.min_llamactl_version);
+        to.capabilities.clone_from(&self.capabilities);
     }
 
     pub fn profile(&self, name: &str) -> Option<&Profile> {

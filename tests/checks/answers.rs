@@ -9,7 +9,9 @@ use std::io::BufReader;
 
 use llamactl::api::ApiErrorKind;
 use llamactl::api::auth::OidcDiscovery;
-use llamactl::api::client::{CredentialOrigin, Organization, Project, Version, read, refusal};
+use llamactl::api::client::{
+    CredentialOrigin, Organization, Project, Version, parse_json, status_error,
+};
 use llamactl::api::deployments::{Deployment, LogLine, Release};
 use llamactl::error::{Error, Kind};
 use llamactl::http::Response;
@@ -35,7 +37,7 @@ pub fn check(input: &[u8]) {
     match kind {
         b'v' => {
             if let Some(version) = json::<Version>(body) {
-                let _ = version.asks_for_newer_client();
+                let _ = version.requires_newer_client();
                 assert!(super::is_harmless(&version.client_warning()));
             }
         }
@@ -89,16 +91,15 @@ fn answer(body: &[u8]) -> Response {
 fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     let mut response = answer(b"200");
     response.body = body.to_vec();
-    match read::<T>(&base(), &response) {
+    match parse_json::<T>(&base(), &response) {
         Ok(value) => Some(value),
-        Err(trouble) => {
-            assert_eq!(
-                (trouble.why, trouble.error.kind),
-                (ApiErrorKind::Nonsense, Kind::NoAnswer)
-            );
-            super::assert_readable(&trouble.error);
-            // What stood there may be a key.
-            assert!(!trouble.error.message.contains("llx-"), "{}", trouble.error);
+        Err(error) => {
+            assert_eq!(error.kind, ApiErrorKind::Malformed);
+            let error = Error::from(error);
+            assert_eq!(error.kind, Kind::NoAnswer);
+            super::assert_readable(&error);
+            // The value may have been a key.
+            assert!(!error.message.contains("llx-"), "{error}");
             None
         }
     }
@@ -112,21 +113,20 @@ fn refused(body: &[u8]) {
         Some(CredentialOrigin::Provided),
         Some(CredentialOrigin::Profile("work")),
     ] {
-        let trouble = refusal(&base(), &response, whose);
-        super::assert_readable(&trouble.error);
-        assert_eq!(trouble.answer, Ok(response.status));
-        let (why, kind) = (trouble.why, trouble.error.kind);
+        let error = status_error(&base(), &response, whose);
+        assert_eq!(error.status, Some(response.status));
+        let kind = error.kind;
+        let error = Error::from(error);
+        super::assert_readable(&error);
         let expected = match response.status {
-            401 | 403 => why == ApiErrorKind::Rejected && kind == Kind::Auth,
-            408 | 429 | 500.. => why == ApiErrorKind::OutOfReach && kind == Kind::NoAnswer,
-            404 => matches!(
-                (why, kind),
-                (ApiErrorKind::Nonsense, Kind::NoAnswer) | (ApiErrorKind::NotFound, Kind::Failed)
-            ),
-            400..500 => why == ApiErrorKind::Refused && kind == Kind::Failed,
-            _ => why == ApiErrorKind::Nonsense && kind == Kind::NoAnswer,
+            403 => matches!(kind, ApiErrorKind::Rejected | ApiErrorKind::Malformed),
+            401 => kind == ApiErrorKind::Rejected,
+            408 | 429 | 500.. => kind == ApiErrorKind::Unreachable,
+            404 => matches!(kind, ApiErrorKind::Malformed | ApiErrorKind::NotFound),
+            400..500 => kind == ApiErrorKind::Refused,
+            _ => kind == ApiErrorKind::Malformed,
         };
-        assert!(expected, "{}: {why:?}, {kind:?}", response.status);
+        assert!(expected, "{}: {kind:?}", response.status);
     }
     let location = response.location.unwrap_or_default();
     if let Some((place, query)) = location.split_once('?') {
@@ -134,7 +134,7 @@ fn refused(body: &[u8]) {
         let mut response = answer(b"302");
         response.request_id = None;
         response.location = Some(format!("{place}?{query}SECRET"));
-        let said = refusal(&base(), &response, None).error.message;
+        let said = status_error(&base(), &response, None).message;
         assert!(
             place.contains("SECRET") || !said.contains("SECRET"),
             "{said}"

@@ -26,7 +26,14 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthToken,
             args: &[],
-            options: &[&TOKEN_PROJECT, &API_KEY, &API_KEY_FILE, &NAME, &NO_VERIFY],
+            options: &[
+                &TOKEN_PROJECT,
+                &API_KEY,
+                &API_KEY_FILE,
+                &NAME,
+                &NO_VERIFY,
+                &ENVIRONMENT,
+            ],
             examples: &[
                 example("llamactl auth token", "prompt for the key and the project"),
                 example(
@@ -52,7 +59,13 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthLogin,
             args: &[],
-            options: &[&TOKEN_PROJECT, &LOGIN_ORG, &LOGIN_NAME, &NO_BROWSER],
+            options: &[
+                &TOKEN_PROJECT,
+                &LOGIN_ORG,
+                &LOGIN_NAME,
+                &NO_BROWSER,
+                &ENVIRONMENT,
+            ],
             examples: &[
                 example("llamactl auth login", "ask for everything"),
                 example(
@@ -69,7 +82,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthGet,
             args: &[PROFILE_NAME],
-            options: &[&OUTPUT],
+            options: &[&OUTPUT, &ENVIRONMENT],
             examples: &[
                 example("llamactl auth get", "all of them, as a table"),
                 example("llamactl auth get -o yaml", "for a script"),
@@ -83,7 +96,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthUse,
             args: &[PROFILE_NAME],
-            options: &[],
+            options: &[&ENVIRONMENT],
             examples: &[example(
                 "llamactl auth use work",
                 "use the profile `work` from now on",
@@ -100,7 +113,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthLogout,
             args: &[PROFILE_NAME],
-            options: &[&ALL],
+            options: &[&ALL, &ENVIRONMENT],
             examples: &[
                 example("llamactl auth logout work", "delete the profile `work`"),
                 example(
@@ -118,7 +131,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthMe,
             args: &[],
-            options: &[&PROFILE],
+            options: &[&PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl auth me",
                 "the claims of the current profile's login",
@@ -152,7 +165,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthInject,
             args: &[],
-            options: &[&ENV_FILE, &CHECK, &ALSO, &PROFILE],
+            options: &[&ENV_FILE, &CHECK, &ALSO, &PROFILE, &ENVIRONMENT],
             examples: &[
                 example("llamactl auth inject", "write ./.env"),
                 example(
@@ -179,7 +192,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthStatus,
             args: &[],
-            options: &[&PROFILE, &PROJECT, &OFFLINE, &OUTPUT],
+            options: &[&PROFILE, &ENVIRONMENT, &PROJECT, &OFFLINE, &OUTPUT],
             examples: &[
                 example(
                     "llamactl auth status",
@@ -201,7 +214,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthExec,
             args: &[COMMAND_LINE],
-            options: &[&ALSO, &PROFILE, &PROJECT],
+            options: &[&ALSO, &PROFILE, &ENVIRONMENT, &PROJECT],
             examples: &[example(
                 "llamactl auth exec --profile work -- python app.py",
                 "run with the credentials of the profile `work`",
@@ -216,7 +229,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthExport,
             args: &[],
-            options: &[&EXPORT_FORMAT, &ALSO, &PROFILE, &PROJECT],
+            options: &[&EXPORT_FORMAT, &ALSO, &PROFILE, &ENVIRONMENT, &PROJECT],
             examples: &[
                 example(
                     "llamactl auth export",
@@ -225,6 +238,25 @@ const AUTH: &[Command] = &[
                 example(
                     "llamactl auth export --format fish",
                     "in fish: llamactl auth export --format fish | source",
+                ),
+            ],
+        },
+    },
+    Command {
+        name: "print-key",
+        about: "Print the API key in effect, for other tools",
+        details: "Prints the key that other commands would use, from the environment variables or the profile, and nothing else. \
+            With --header it prints an HTTP header, which keeps the key out of the process list:\n\n\
+            llamactl auth print-key --header | curl -H @- https://llama.example.com/api",
+        node: Node::Leaf {
+            id: Id::AuthPrintKey,
+            args: &[],
+            options: &[&HEADER, &PROFILE, &ENVIRONMENT],
+            examples: &[
+                example("llamactl auth print-key", "only the key"),
+                example(
+                    "llamactl auth print-key --header | curl -H @- https://llama.example.com/api",
+                    "send a request with curl",
                 ),
             ],
         },
@@ -242,7 +274,7 @@ const DEPLOYMENTS: &[Command] = &[
                 required: false,
                 ..DEPLOYMENT
             }],
-            options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
+            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &WIDE_OUTPUT],
             examples: &[
                 example("llamactl deployments get", "all of them, as a table"),
                 example(
@@ -259,7 +291,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsHistory,
             args: &[DEPLOYMENT],
-            options: &[&PROJECT, &PROFILE, &WIDE_OUTPUT],
+            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &WIDE_OUTPUT],
             examples: &[example(
                 "llamactl deployments history my-app",
                 "newest first",
@@ -281,6 +313,7 @@ const DEPLOYMENTS: &[Command] = &[
                 &JSON_LINES,
                 &PROJECT,
                 &PROFILE,
+                &ENVIRONMENT,
             ],
             examples: &[
                 example("llamactl deployments logs my-app --follow", "until Ctrl-C"),
@@ -299,7 +332,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsUpdate,
             args: &[DEPLOYMENT],
-            options: &[&GIT_REF, &WAIT, &TIMEOUT, &PROJECT, &PROFILE],
+            options: &[&GIT_REF, &WAIT, &TIMEOUT, &PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[
                 example(
                     "llamactl deployments update my-app",
@@ -319,7 +352,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsSuspend,
             args: &[DEPLOYMENT],
-            options: &[&PROJECT, &PROFILE],
+            options: &[&PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl deployments suspend my-app",
                 "scale it to zero",
@@ -333,7 +366,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsResume,
             args: &[DEPLOYMENT],
-            options: &[&WAIT, &TIMEOUT, &PROJECT, &PROFILE],
+            options: &[&WAIT, &TIMEOUT, &PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl deployments resume my-app --wait",
                 "until it runs",
@@ -350,7 +383,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsWait,
             args: &[DEPLOYMENT],
-            options: &[&TIMEOUT, &PROJECT, &PROFILE],
+            options: &[&TIMEOUT, &PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[
                 example(
                     "llamactl deployments wait my-app --timeout 300",
@@ -367,7 +400,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsRollback,
             args: &[DEPLOYMENT],
-            options: &[&GIT_SHA, &WAIT, &TIMEOUT, &PROJECT, &PROFILE],
+            options: &[&GIT_SHA, &WAIT, &TIMEOUT, &PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl deployments rollback my-app --git-sha 1a2b3c4",
                 "`deployments history` lists the commits",
@@ -381,7 +414,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsDelete,
             args: &[DEPLOYMENT],
-            options: &[&YES, &PROJECT, &PROFILE],
+            options: &[&YES, &PROJECT, &PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl deployments delete my-app --yes",
                 "in a script",
@@ -472,7 +505,7 @@ const PROJECTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::ProjectsGet,
             args: &[PROJECT_ID],
-            options: &[&ORG, &PROFILE, &OUTPUT],
+            options: &[&ORG, &PROFILE, &ENVIRONMENT, &OUTPUT],
             examples: &[
                 example("llamactl projects get", "all of them, as a table"),
                 example(
@@ -489,7 +522,7 @@ const PROJECTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::ProjectsUse,
             args: &[PROJECT_ID],
-            options: &[&ORG, &PROFILE],
+            options: &[&ORG, &PROFILE, &ENVIRONMENT],
             examples: &[example(
                 "llamactl projects use your-project-id",
                 "use that project from now on",
@@ -505,7 +538,7 @@ const ORGANIZATIONS: &[Command] = &[Command {
     node: Node::Leaf {
         id: Id::OrganizationsGet,
         args: &[],
-        options: &[&PROFILE, &OUTPUT],
+        options: &[&PROFILE, &ENVIRONMENT, &OUTPUT],
         examples: &[example(
             "llamactl organizations get",
             "all of them, as a table",
@@ -694,7 +727,7 @@ pub static PROGRAM: Command = Command {
                 node: Node::Leaf {
                     id: Id::Config,
                     args: &[],
-                    options: &[&OUTPUT],
+                    options: &[&OUTPUT, &ENVIRONMENT],
                     examples: &[example("llamactl config -o json", "for a script")],
                 },
             },

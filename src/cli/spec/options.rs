@@ -113,12 +113,24 @@ pub(super) const ENV_FILE: Opt = valued(
     Value::Path,
     "The file to write; `-` prints the lines instead [default: .env]",
 );
+pub(super) const ENVIRONMENT: Opt = valued(
+    OptId::Environment,
+    "environment",
+    "URL",
+    Value::Environment,
+    "Use this stored environment for this command: a URL, `us` or `eu`",
+);
 pub(super) const FROM: Opt = valued(
     OptId::From,
     "from",
     "PATH",
     Value::Path,
     "The profiles.db to read, or its directory [default: the configuration directory]",
+);
+pub(super) const HEADER: Opt = switch(
+    OptId::Header,
+    "header",
+    "Print an HTTP header: `Authorization: Bearer KEY`",
 );
 pub(super) const NAME: Opt = valued(
     OptId::Name,

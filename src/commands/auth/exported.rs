@@ -44,6 +44,7 @@ impl ExportedCredentials {
             needs_project: true,
             needs_key: true,
             strict: true,
+            ..CredentialQuery::default()
         };
         ExportedCredentials::new(app.credentials(&query)?, also)
     }

@@ -13,7 +13,6 @@ use crate::cli::spec::OptId;
 use crate::clock::Clock as _;
 use crate::commands::select;
 use crate::error::{Error, Kind, Result};
-use crate::http::TransportErrorKind;
 use crate::login::client::OidcClient;
 use crate::login::{profile, refresh};
 use crate::oidc::device::{self, DeviceAuthorization, DeviceError};
@@ -402,8 +401,8 @@ fn has_accepted_key(app: &mut App, env: &Environment, existing: Option<&Profile>
     let origin = CredentialOrigin::Provided;
     match Api::new(&mut app.http, &env.api_url, Some(key), origin).me() {
         Ok(()) => Ok(true),
-        Err(error) if error.why == ApiErrorKind::Rejected => Ok(false),
-        Err(error) => Err(error.error),
+        Err(error) if error.kind == ApiErrorKind::Rejected => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -412,15 +411,13 @@ fn create_key(app: &mut App, url: &ApiUrl, login: &Login, profile: &str) -> Resu
     with_login(app, url, login)
         .create_key(&name)
         .map_err(|error| {
-            let may_exist = !matches!(
-                error.answer,
-                Err(TransportErrorKind::Setup | TransportErrorKind::NoConnection) | Ok(300..)
-            );
+            let may_exist = error.was_sent && error.status.is_none_or(|status| status < 300);
+            let error = Error::from(error);
             match may_exist {
-                true => error.error.hint(format!(
+                true => error.hint(format!(
                     "an API key named '{name}' may exist on {url} now: delete it there, then log in again"
                 )),
-                false => error.error,
+                false => error,
             }
         })
 }
@@ -465,7 +462,7 @@ fn delete_key(app: &mut App, url: &ApiUrl, login: &Login, created: &CreatedKey) 
         message::warn_always(&format!(
             "the API key {} is still valid on {url}, delete it there: {}",
             quoted(&created.id),
-            error.error.message
+            error.message
         ));
     }
 }

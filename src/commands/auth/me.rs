@@ -30,8 +30,9 @@ impl Args {
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given);
     let variable = app.vars.text(vars::PROFILE)?;
-    let env = app.profiles()?.current();
-    let profile = stored_profile(&env, args.profile.as_deref(), variable.as_deref())?;
+    let store = app.profiles()?;
+    let env = store.current();
+    let profile = stored_profile(&store, &env, args.profile.as_deref(), variable.as_deref())?;
     let Some(login) = &profile.oidc else {
         return Err(Error::failed(format!(
             "the profile '{}' was not created by `llamactl auth login`",

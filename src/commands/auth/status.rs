@@ -1,4 +1,4 @@
-//! `auth status`: who is signed in, from where each value comes, and whether the server accepts it.
+//! `auth status`: which credentials are in effect, where each value comes from, and whether the server accepts them.
 
 use std::fmt::Write as _;
 
@@ -16,36 +16,17 @@ use crate::secret::Secret;
 use crate::term::output::{self, Doc, Format};
 use crate::vars;
 
-/// What the line says.
-struct Args {
-    profile: Option<String>,
-    project: Option<String>,
-    offline: bool,
-    format: Format,
-}
-
-impl Args {
-    fn from(given: &Invocation) -> Result<Args> {
-        Ok(Args {
-            profile: given.text(OptId::Profile).map(str::to_string),
-            project: id_option(given, OptId::Project, "--project")?,
-            offline: given.has(OptId::Offline),
-            format: Format::of(given),
-        })
-    }
-}
-
-/// What the server said.
+/// What the server says about the credentials.
 #[derive(Default)]
-struct Answer {
-    check: Check,
+struct ServerCheck {
+    result: CheckResult,
     version: Option<Version>,
     project_name: Option<String>,
     error: Option<Error>,
 }
 
 #[derive(Clone, Copy, Default)]
-enum Check {
+enum CheckResult {
     Accepted,
     Rejected,
     Unreachable,
@@ -53,106 +34,117 @@ enum Check {
     NotChecked,
 }
 
-impl Check {
-    fn word(self) -> &'static str {
+impl CheckResult {
+    /// In JSON and YAML.
+    fn value(self) -> &'static str {
         match self {
-            Check::Accepted => "accepted",
-            Check::Rejected => "rejected",
-            Check::Unreachable => "unreachable",
-            Check::NotChecked => "not_checked",
+            CheckResult::Accepted => "accepted",
+            CheckResult::Rejected => "rejected",
+            CheckResult::Unreachable => "unreachable",
+            CheckResult::NotChecked => "not_checked",
         }
     }
 
-    fn words(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
-            Check::Accepted => "accepted by the server",
-            Check::Rejected => "rejected by the server",
-            Check::Unreachable => "the server can't be asked",
-            Check::NotChecked => "not checked",
+            CheckResult::Accepted => "accepted by the server",
+            CheckResult::Rejected => "rejected by the server",
+            CheckResult::Unreachable => "the server could not be asked",
+            CheckResult::NotChecked => "not checked",
         }
     }
 }
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
-    let args = Args::from(given)?;
-    let ask = CredentialQuery {
-        profile: args.profile.as_deref(),
-        project: args.project.as_deref(),
+    let format = Format::of(given);
+    let is_offline = given.has(OptId::Offline);
+    let project = id_option(given, OptId::Project, "--project")?;
+    let query = CredentialQuery {
+        profile: given.text(OptId::Profile),
+        project: project.as_deref(),
         ..CredentialQuery::default()
     };
-    let credentials = match app.credentials(&ask) {
+    let overrides = EnvOverrides::read(app.vars, &query)?;
+    if !is_offline && !overrides.are_used(&query)? {
+        // Failures show in the check below.
+        let _ = app.verify_environment();
+    }
+    let credentials = match app.resolve(&query, &overrides) {
         Ok(credentials) => credentials,
         Err(error) if error.kind == Kind::Auth => {
-            print(args.format, &nobody(app, &ask)?, &Answer::default())?;
+            let report = Report::signed_out(app, &query, &overrides)?;
+            print(format, &report, &ServerCheck::default())?;
             return Err(error);
         }
         Err(error) => return Err(error),
     };
     let report = Report::of(&credentials);
-    let mut session = Session::new(credentials);
-    let answer = match args.offline {
-        true => Answer::default(),
-        false => ask_server(app, &mut session),
+    let check = match is_offline {
+        true => ServerCheck::default(),
+        false => check_credentials(app, &mut Session::new(credentials)),
     };
-    print(args.format, &report, &answer)?;
-    match answer.error {
+    print(format, &report, &check)?;
+    match check.error {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
-fn ask_server(app: &mut App, session: &mut Session) -> Answer {
-    let mut answer = Answer::default();
+fn check_credentials(app: &mut App, session: &mut Session) -> ServerCheck {
+    let mut check = ServerCheck::default();
     match session.ask(app, |api| api.projects(None)) {
         Ok(projects) => {
-            answer.check = Check::Accepted;
-            answer.version = version(app, session);
+            check.result = CheckResult::Accepted;
+            check.version = request_version(app, session);
             if let Some(project) = &session.credentials.project {
                 match find_project(&projects, &project.value, session.server()) {
-                    Ok(found) => answer.project_name = Some(found.name().to_string()),
-                    // A server that asks for no key makes a project with its first deployment.
+                    Ok(found) => check.project_name = Some(found.name().to_string()),
+                    // A server without authentication creates a project with its first deployment.
                     Err(_) if session.is_anonymous() => {}
-                    Err(error) => answer.error = Some(error),
+                    Err(error) => check.error = Some(error),
                 }
             }
         }
-        Err(trouble) => {
-            let mut error = trouble.error;
-            match trouble.why {
+        Err(error) => {
+            let kind = error.kind;
+            let mut error = Error::from(error);
+            match kind {
                 ApiErrorKind::Rejected => {
-                    answer.check = Check::Rejected;
-                    answer.version = version(app, session);
+                    check.result = CheckResult::Rejected;
+                    check.version = request_version(app, session);
                 }
-                ApiErrorKind::Setup => {}
-                // Whatever it said, it was no answer to whether it takes the key.
-                ApiErrorKind::OutOfReach
+                ApiErrorKind::Setup(_) => {}
+                // None of these says whether the server accepts the credentials.
+                ApiErrorKind::Unreachable
                 | ApiErrorKind::NotFound
                 | ApiErrorKind::Refused
-                | ApiErrorKind::Nonsense => {
-                    answer.check = Check::Unreachable;
+                | ApiErrorKind::Malformed => {
+                    check.result = CheckResult::Unreachable;
                     error.kind = Kind::NoAnswer;
                 }
             }
-            answer.error = Some(error);
+            check.error = Some(error);
         }
     }
-    answer
+    check
 }
 
-fn version(app: &mut App, session: &Session) -> Option<Version> {
-    let answer = Api::without_key(&mut app.http, session.server()).version();
-    answer.ok().map(|(version, _)| version)
+fn request_version(app: &mut App, session: &Session) -> Option<Version> {
+    let response = Api::without_key(&mut app.http, session.server()).version();
+    response.ok().map(|(version, _)| version)
 }
 
-/// What is said of, and where it came from; a field without a value has no source.
+/// A value and its source; `None` if there is no value.
+type Row = (&'static str, Option<(String, Source)>);
+
 struct Report {
-    rows: [(&'static str, Option<(String, Source)>); 5],
+    rows: [Row; 5],
     shadowed: Vec<Shadowed>,
 }
 
 impl Report {
     fn of(credentials: &Credentials) -> Report {
-        fn row<T>(sourced: &Sourced<T>, text: impl Fn(&T) -> String) -> (String, Source) {
+        fn value<T>(sourced: &Sourced<T>, text: impl Fn(&T) -> String) -> (String, Source) {
             (text(&sourced.value), sourced.source.clone())
         }
         let (profile, key) = (&credentials.profile, &credentials.key);
@@ -161,82 +153,83 @@ impl Report {
                 profile.value.auth_type().to_string(),
                 Source::Profile(profile.value.name.clone()),
             ),
-            (None, Some(key)) => row(key, |_| "token".to_string()),
-            (None, None) => row(&credentials.server, |_| "none".to_string()),
+            (None, Some(key)) => value(key, |_| "token".to_string()),
+            (None, None) => value(&credentials.server, |_| "none".to_string()),
         };
+        let profile = profile.as_ref();
         let project = credentials.project.as_ref();
         Report {
             rows: [
                 (
                     "environment",
-                    Some(row(&credentials.server, ToString::to_string)),
+                    Some(value(&credentials.server, ToString::to_string)),
                 ),
                 (
                     "profile",
-                    profile
-                        .as_ref()
-                        .map(|profile| row(profile, |profile| profile.name.clone())),
+                    profile.map(|profile| value(profile, |profile| profile.name.clone())),
                 ),
                 (
                     "project_id",
-                    project.map(|project| row(project, Clone::clone)),
+                    project.map(|project| value(project, Clone::clone)),
                 ),
                 ("auth_type", Some(auth_type)),
-                ("key", key.as_ref().map(|key| row(key, Secret::masked))),
+                ("key", key.as_ref().map(|key| value(key, Secret::masked))),
             ],
             shadowed: credentials.shadowed.clone(),
         }
     }
-}
 
-impl Report {
-    /// Whether the key is a variable's and no project comes with it.
-    fn has_half(&self) -> bool {
+    /// Without credentials.
+    fn signed_out(app: &App, query: &CredentialQuery, overrides: &EnvOverrides) -> Result<Report> {
+        let store = app.profiles()?;
+        let source = match (&app.environment, &store.current_environment) {
+            (Some(selected), _) => selected.source.clone(),
+            (None, Some(_)) => Source::Environment,
+            (None, None) => Source::Default,
+        };
+        let project = query
+            .project
+            .map(|id| (id.to_string(), Source::Option("--project")));
+        Ok(Report {
+            rows: [
+                (
+                    "environment",
+                    Some((store.current_url().to_string(), source)),
+                ),
+                ("profile", None),
+                ("project_id", project),
+                ("auth_type", None),
+                ("key", None),
+            ],
+            shadowed: overrides.set_variables(),
+        })
+    }
+
+    /// Whether a variable has the key, and nothing has the project.
+    fn has_only_key(&self) -> bool {
         let source = |field: &str| {
-            let found = self.rows.iter().find(|(name, _)| *name == field);
-            found.and_then(|(_, value)| value.as_ref().map(|(_, source)| source))
+            let (_, value) = self.rows.iter().find(|(name, _)| *name == field)?;
+            value.as_ref().map(|(_, source)| source)
         };
         matches!(source("key"), Some(Source::Variable(_))) && source("project_id").is_none()
     }
 }
 
-/// What there is to say where nobody is signed in.
-fn nobody(app: &App, ask: &CredentialQuery) -> Result<Report> {
-    let store = app.profiles()?;
-    let source = match store.current_environment {
-        Some(_) => Source::Environment,
-        None => Source::Default,
-    };
-    let project = ask
-        .project
-        .map(|id| (id.to_string(), Source::Flag("--project")));
-    Ok(Report {
-        rows: [
-            (
-                "environment",
-                Some((store.current_url().to_string(), source)),
-            ),
-            ("profile", None),
-            ("project_id", project),
-            ("auth_type", None),
-            ("key", None),
-        ],
-        shadowed: EnvOverrides::read(app.vars, ask)?.shown(),
-    })
-}
-
-fn print(format: Format, report: &Report, answer: &Answer) -> Result<()> {
-    match document(report, answer).render(format) {
+fn print(format: Format, report: &Report, check: &ServerCheck) -> Result<()> {
+    match document(report, check).render(format) {
         Some(text) => output::data(&text),
-        None => output::data(&text(report, answer)),
+        None => output::data(&text(report, check)),
     }
 }
 
-fn document(report: &Report, answer: &Answer) -> Doc {
+fn document(report: &Report, check: &ServerCheck) -> Doc {
     let row = |value: Option<&(String, Source)>| {
         Doc::Fields(vec![
             ("value", value.map(|(text, _)| text.as_str()).into()),
-            ("source", value.map(|(_, source)| word(source)).into()),
+            (
+                "source",
+                value.map(|(_, source)| source_name(source)).into(),
+            ),
         ])
     };
     let mut fields: Vec<(&'static str, Doc)> = report
@@ -244,96 +237,97 @@ fn document(report: &Report, answer: &Answer) -> Doc {
         .iter()
         .map(|(name, value)| (*name, row(value.as_ref())))
         .collect();
-    let shadowed = report.shadowed.iter().map(|one| {
+    let shadowed = report.shadowed.iter().map(|shadowed| {
         Doc::Fields(vec![
-            ("name", one.name.into()),
-            ("value", one.value.as_str().into()),
-            ("source", word(&one.source).into()),
+            ("name", shadowed.name.into()),
+            ("value", shadowed.value.as_str().into()),
+            ("source", source_name(&shadowed.source).into()),
         ])
     });
-    let version = answer.version.as_ref();
+    let version = check.version.as_ref();
     fields.extend([
         ("shadowed", Doc::List(shadowed.collect())),
-        ("check", answer.check.word().into()),
+        ("check", check.result.value().into()),
         (
             "server_version",
             version.map(|version| version.version.as_str()).into(),
         ),
         (
             "client_outdated",
-            version.map(Version::asks_for_newer_client).into(),
+            version.map(Version::requires_newer_client).into(),
         ),
     ]);
     Doc::Fields(fields)
 }
 
-/// Where a value came from, in a word: an option, a variable by its name, what is stored, a default.
-fn word(source: &Source) -> &'static str {
+/// The source in JSON and YAML: the name of the option or variable, `profile` or `default`.
+fn source_name(source: &Source) -> &'static str {
     match source {
-        Source::Flag(_) => "flag",
-        Source::Variable(name) => name,
+        Source::Option(name) | Source::Variable(name) => name,
         Source::Profile(_) | Source::Environment => "profile",
         Source::Default => "default",
     }
 }
 
-/// Lines of up to three columns: what, its value, where it came from.
-fn text(report: &Report, answer: &Answer) -> String {
+/// Lines of up to three columns: name, value, source.
+fn text(report: &Report, check: &ServerCheck) -> String {
     let mut lines: Vec<(&str, String, String)> = Vec::new();
     for (name, value) in &report.rows {
         let Some((value, source)) = value else {
-            let why = match *name {
-                "project_id" if report.has_half() => format!(
+            let note = match *name {
+                "project_id" if report.has_only_key() => format!(
                     "{} is not set: commands that need a project use the profile",
                     vars::PROJECT
                 ),
                 _ => String::new(),
             };
-            lines.push((title(name), "-".to_string(), why));
+            lines.push((title(name), "-".to_string(), note));
             continue;
         };
-        let value = match (*name, &answer.project_name) {
-            ("project_id", Some(called)) if called != value => format!("{value} ({called})"),
+        let value = match (*name, &check.project_name) {
+            ("project_id", Some(project_name)) if project_name != value => {
+                format!("{value} ({project_name})")
+            }
             _ => value.clone(),
         };
-        let from = match (*name, source) {
-            // It is the profile's or the key's, and they are said.
+        let source = match (*name, source) {
+            // The source of the profile or key is shown with those.
             ("auth_type", _) => String::new(),
             ("profile", Source::Default) | (_, Source::Environment) => {
                 "the current one".to_string()
             }
             (_, Source::Default) => "the built-in one".to_string(),
-            (_, source) => from(source),
+            (_, source) => source_text(source),
         };
-        lines.push((title(name), value, from));
+        lines.push((title(name), value, source));
     }
-    lines.push(("check", answer.check.words().to_string(), String::new()));
-    if let Some(version) = &answer.version {
+    lines.push(("check", check.result.text().to_string(), String::new()));
+    if let Some(version) = &check.version {
         lines.push(("server", version.version.clone(), String::new()));
-        if version.asks_for_newer_client() {
+        if version.requires_newer_client() {
             lines.push(("client", version.client_warning(), String::new()));
         }
     }
-    for one in &report.shadowed {
-        let value = format!("{} {}", title(one.name), one.value);
-        let from = match (one.name, &one.source) {
+    for shadowed in &report.shadowed {
+        let value = format!("{} {}", title(shadowed.name), shadowed.value);
+        let source = match (shadowed.name, &shadowed.source) {
             ("profile", Source::Profile(_)) => "stored".to_string(),
-            (_, source) => from(source),
+            (_, source) => source_text(source),
         };
-        lines.push(("not used", value, from));
+        lines.push(("not used", value, source));
     }
     let width = lines
         .iter()
-        .filter(|(_, _, from)| !from.is_empty())
+        .filter(|(_, _, source)| !source.is_empty())
         .map(|(_, value, _)| sanitize(value).chars().count())
         .max()
         .unwrap_or_default();
     let mut out = String::new();
-    for (name, value, from) in lines {
+    for (name, value, source) in lines {
         let value = sanitize(&value);
-        let _ = match from.is_empty() {
+        let _ = match source.is_empty() {
             true => writeln!(out, "{name:<11}  {value}"),
-            false => writeln!(out, "{name:<11}  {value:<width$}  {}", sanitize(&from)),
+            false => writeln!(out, "{name:<11}  {value:<width$}  {}", sanitize(&source)),
         };
     }
     out
@@ -347,9 +341,9 @@ fn title(field: &str) -> &str {
     }
 }
 
-fn from(source: &Source) -> String {
+fn source_text(source: &Source) -> String {
     match source {
-        Source::Flag(name) | Source::Variable(name) => format!("from {name}"),
+        Source::Option(name) | Source::Variable(name) => format!("from {name}"),
         Source::Profile(name) => format!("from the profile {name}"),
         Source::Environment => "from the environment".to_string(),
         Source::Default => "by default".to_string(),

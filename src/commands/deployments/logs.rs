@@ -89,8 +89,8 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
 
 /// The server refuses to stream the logs of a deployment that has not started.
 fn not_started(project: &Project, name: &str, error: ApiError) -> Error {
-    match error.why {
-        ApiErrorKind::Refused => error.error.hint(
+    match error.kind {
+        ApiErrorKind::Refused => Error::from(error).hint(
             "the deployment may not have started yet: `llamactl deployments get` shows its phase",
         ),
         _ => project.error(name, error),

@@ -40,27 +40,27 @@ impl ProjectArgs {
     }
 
     /// For commands that only read.
-    fn open(&self, app: &App) -> Result<Project> {
+    fn open(&self, app: &mut App) -> Result<Project> {
         self.open_with(app, false)
     }
 
     /// For commands that change something: half a pair of environment variables is an error.
-    fn open_to_change(&self, app: &App) -> Result<Project> {
+    fn open_to_change(&self, app: &mut App) -> Result<Project> {
         self.open_with(app, true)
     }
 
-    fn open_with(&self, app: &App, strict: bool) -> Result<Project> {
-        let credentials = app.credentials(&CredentialQuery {
+    fn open_with(&self, app: &mut App, strict: bool) -> Result<Project> {
+        let session = app.session(&CredentialQuery {
             profile: self.profile.as_deref(),
             project: self.project.as_deref(),
             needs_project: true,
             strict,
             ..CredentialQuery::default()
         })?;
-        let id = credentials.project.as_ref();
+        let id = session.credentials.project.as_ref();
         Ok(Project {
             id: id.map(|id| id.value.clone()).unwrap_or_default(),
-            session: Session::new(credentials),
+            session,
         })
     }
 }
@@ -95,19 +95,19 @@ impl Project {
 
     /// What the user reads if a request about a deployment fails.
     fn error(&self, name: &str, error: ApiError) -> Error {
-        match error.why {
+        match error.kind {
             ApiErrorKind::NotFound => {
                 Error::failed(format!("no deployment named {}", self.full_name(name))).hint(
                     "`llamactl deployments get` lists the deployments; --project selects another project",
                 )
             }
-            _ => error.error,
+            _ => error.into(),
         }
     }
 
     /// As [`Project::error`], for a request that may have taken effect although its response was lost.
     fn error_after_change(&self, name: &str, app: &App, error: ApiError) -> Error {
-        let is_unknown = error.why == ApiErrorKind::OutOfReach && app.http.response_lost();
+        let is_unknown = error.kind == ApiErrorKind::Unreachable && app.http.response_lost();
         let error = self.error(name, error);
         match is_unknown {
             true => error.hint(format!(

@@ -175,7 +175,7 @@ fn report(name: &str, timeout: Duration, outcome: Outcome) -> Result<()> {
                 ));
             }
             if let Some(error) = error {
-                message.push(format!("the last request failed: {}", error.error.message));
+                message.push(format!("the last request failed: {}", error.message));
             }
             Err(Error::no_answer(message.join("; "))
                 .hint(format!("wait longer with --timeout; {logs}")))
@@ -331,11 +331,11 @@ fn settle(
                     None => {}
                 }
             }
-            Err(failed) => match failed.why {
+            Err(failed) => match failed.kind {
                 ApiErrorKind::NotFound if settling.existed || last.is_some() => {
                     return Ok(Outcome::Deleted);
                 }
-                ApiErrorKind::OutOfReach => error = Some(failed),
+                ApiErrorKind::Unreachable => error = Some(failed),
                 _ => return Err(failed),
             },
         }
@@ -357,7 +357,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::http::TransportErrorKind;
 
     #[derive(Default)]
     struct FakeTime(Cell<Duration>);
@@ -379,9 +378,11 @@ mod tests {
 
     fn failure(kind: ApiErrorKind) -> ApiError {
         ApiError {
-            why: kind,
-            answer: Err(TransportErrorKind::NoConnection),
-            error: Error::no_answer("connection refused"),
+            kind,
+            status: None,
+            was_sent: false,
+            message: "connection refused".to_string(),
+            hint: None,
         }
     }
 
@@ -427,14 +428,14 @@ mod tests {
             Ok(Outcome::TimedOut(last, error)) => format!(
                 "time-out: {:?}, {:?}",
                 last.map(|last| last.status),
-                error.map(|error| error.why)
+                error.map(|error| error.kind)
             ),
-            Err(error) => format!("error: {:?}", error.why),
+            Err(error) => format!("error: {:?}", error.kind),
         };
         (outcome, time.elapsed().as_secs(), requests.into_inner())
     }
 
-    const DOWN: Response = Err(ApiErrorKind::OutOfReach);
+    const DOWN: Response = Err(ApiErrorKind::Unreachable);
 
     #[test]
     fn outcome_without_a_change_is_the_first_final_phase() {
@@ -483,13 +484,13 @@ mod tests {
                 "error: Rejected",
                 2,
             ),
-            (&[(0, Err(ApiErrorKind::Nonsense))], "error: Nonsense", 0),
+            (&[(0, Err(ApiErrorKind::Malformed))], "error: Malformed", 0),
             (
                 &[(0, Ok(("Pending", "1")))],
                 "time-out: Some(\"Pending\"), None",
                 58,
             ),
-            (&[(0, DOWN)], "time-out: None, Some(OutOfReach)", 58),
+            (&[(0, DOWN)], "time-out: None, Some(Unreachable)", 58),
             // Recovered between the two requests that confirm a failure.
             (
                 &[(0, Ok(("RolloutFailed", "1"))), (1, Ok(("Running", "1")))],

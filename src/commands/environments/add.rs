@@ -122,7 +122,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     prompt::say(&format!(
         "added environment {url}, {description}, and made it current"
     ));
-    if let Some(version) = version.filter(Version::asks_for_newer_client) {
+    if let Some(version) = version.filter(Version::requires_newer_client) {
         prompt::warn(&version.client_warning());
     }
     Ok(())

@@ -8,7 +8,7 @@ pub mod r#use;
 use crate::cli::parse::Invocation;
 use crate::error::{Error, Result};
 use crate::sanitize::quoted;
-use crate::url::ApiUrl;
+use crate::url::{self, ApiUrl};
 
 /// The URL on the command line, normalized.
 fn url(given: &Invocation) -> Result<Option<ApiUrl>> {
@@ -16,14 +16,14 @@ fn url(given: &Invocation) -> Result<Option<ApiUrl>> {
 }
 
 fn parse_url(text: &str) -> Result<ApiUrl> {
-    ApiUrl::parse(text).map_err(|why| {
+    url::parse_environment(text).map_err(|why| {
         // Before an `@` there may be a password.
-        let url = match text.trim() {
+        let shown = match text.trim() {
             "" => "the URL".to_string(),
             text if text.contains('@') => "the URL".to_string(),
             text => format!("the URL {}", quoted(text)),
         };
-        Error::usage(format!("{url} {why}")).hint(
+        Error::usage(format!("{shown} {why}")).hint(
             "an environment is the base URL of a control plane, such as https://llama.example.com",
         )
     })

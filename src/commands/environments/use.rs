@@ -6,7 +6,7 @@ use crate::commands::select;
 use crate::error::Result;
 use crate::sanitize::quoted;
 use crate::term::prompt;
-use crate::url::ApiUrl;
+use crate::url::{ApiUrl, EU};
 
 struct Args {
     url: Option<ApiUrl>,
@@ -23,8 +23,15 @@ impl Args {
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
     let store = app.profiles()?;
-    let url = select::environment(app, &store, args.url.as_ref(), "Environments")?;
+    let url = match args.url {
+        Some(url) if url.as_str() == EU => url,
+        url => select::environment(app, &store, url.as_ref(), "Environments")?,
+    };
     let profile = app.change_profiles(|store| {
+        // LlamaCloud's EU region needs no `environments add`.
+        if url.as_str() == EU {
+            store.environment_mut(&url);
+        }
         let Some(env) = store.environment(&url) else {
             return Err(select::environment_deleted(&url));
         };

@@ -1,7 +1,6 @@
 //! `projects get`: lists the projects that the credentials can see, or shows one.
 
 use crate::api::client::{Project, find_project};
-use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
@@ -31,10 +30,10 @@ impl Args {
 
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
-    let mut session = Session::new(app.credentials(&CredentialQuery {
+    let mut session = app.session(&CredentialQuery {
         profile: args.profile.as_deref(),
         ..CredentialQuery::default()
-    })?);
+    })?;
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
 
     let current = session.credentials.project.as_ref();

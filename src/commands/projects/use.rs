@@ -1,7 +1,6 @@
 //! `projects use`: changes the project of a stored profile.
 
 use crate::api::client::find_project;
-use crate::api::session::Session;
 use crate::app::App;
 use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
@@ -30,11 +29,11 @@ impl Args {
 pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let args = Args::from(given)?;
     // This command changes a profile, so environment variables do not replace it.
-    let mut session = Session::new(app.stored_credentials(&CredentialQuery {
+    let mut session = app.stored_session(&CredentialQuery {
         profile: args.profile.as_deref(),
         needs_project: true,
         ..CredentialQuery::default()
-    })?);
+    })?;
     let projects = session.ask(app, |api| api.projects(args.org.as_deref()))?;
     let Some(profile) = session.profile() else {
         return Err(Error::auth("no profile is selected").hint(SIGN_IN));
