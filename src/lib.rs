@@ -98,6 +98,7 @@ fn dispatch(parsed: Parsed) -> Result<()> {
         Parsed::Version => output::data(VERSION),
         Parsed::Run(invocation) => {
             keep_memory_private();
+            message::set_quiet(invocation.has(OptId::Quiet));
             let vars = Vars::process();
             let http = http::Http::new(
                 vars,

@@ -443,12 +443,31 @@ fn browser_is_opened_if_interactive_and_graphical() {
         opened(&|run| run.env("BROWSER", "gone::spy"), "auth login"),
         complete
     );
+    // With BROWSER set, over SSH and without a display, too.
     for (name, value) in [
         ("SSH_CONNECTION", "1.2.3.4 1 5.6.7.8 22"),
         ("SSH_TTY", "/dev/pts/1"),
+        ("DISPLAY", ""),
+    ] {
+        assert_eq!(
+            opened(&|run| run.env(name, value), "auth login"),
+            complete,
+            "{name}"
+        );
+        assert_eq!(
+            opened(&|run| run.env(name, value).no_env("BROWSER"), "auth login"),
+            None,
+            "{name}"
+        );
+    }
+    // A browser that fails is not reported as started.
+    assert_eq!(
+        opened(&|run| run.env("BROWSER", "false"), "auth login"),
+        None
+    );
+    for (name, value) in [
         ("CI", "true"),
         ("TERM", "dumb"),
-        ("DISPLAY", ""),
         ("BROWSER", "www-browser:w3m %s"),
     ] {
         assert_eq!(

@@ -22,6 +22,7 @@ mod login;
 mod logout;
 mod network;
 mod other_users;
+mod output;
 mod packaging;
 mod precedence;
 mod profiles;

@@ -1,14 +1,16 @@
-//! A person at a terminal: what is asked, what is shown while typing, and how the terminal is left.
+//! Prompts on a terminal: what they show, what they accept, and that the terminal is restored.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::secrets::{KEY, OTHER_KEY};
 use crate::support::{
-    Closed, ControlPlane, STORE, Sandbox, Terminal, World, environment, profile, store,
+    Closed, ControlPlane, Exit, Gate, LLAMACTL, Reply, STORE, Sandbox, Stub, Terminal, World,
+    environment, get, profile, say_skipped, store,
 };
 
 const ASKED: &str = "API key (not shown): ";
+const PROJECTS: &str = "/api/v1beta1/deployments/list-projects";
 const PICK: &str = "Number or part of a name";
 
 fn at(plane: &ControlPlane) -> Sandbox {
@@ -17,7 +19,7 @@ fn at(plane: &ControlPlane) -> Sandbox {
     sandbox
 }
 
-/// Three profiles in an environment that is not asked; `b-two` is the current one.
+/// Three profiles in an environment that is not contacted; `b-two` is the current one.
 fn three_profiles() -> Sandbox {
     let sandbox = Sandbox::new();
     let profiles = ["a-one", "b-two", "c-two"].map(|name| profile(name, "p", KEY));
@@ -35,7 +37,7 @@ fn current(sandbox: &Sandbox) -> Value {
     sandbox.stored()["environments"][0]["current_profile"].clone()
 }
 
-/// A transcript in which `~` at the end of a line is the blank that a prompt leaves there.
+/// A transcript in which `~` at the end of a line stands for the space behind a prompt.
 fn transcript(text: &str) -> String {
     unindent::unindent(text).replace("~\n", " \n")
 }
@@ -46,7 +48,7 @@ fn type_key(terminal: &mut Terminal, key: &str) {
 }
 
 #[test]
-fn a_key_is_asked_for_without_showing_it_and_a_project_from_a_list() {
+fn key_prompt_does_not_echo_and_projects_are_listed() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = at(&plane);
     let mut terminal = sandbox.cmd("auth token").terminal();
@@ -72,9 +74,9 @@ fn a_key_is_asked_for_without_showing_it_and_a_project_from_a_list() {
 }
 
 #[test]
-fn projects_are_picked_by_number_by_name_and_by_enter() {
+fn items_are_selected_by_number_name_and_enter() {
     let plane = ControlPlane::start(World::populated(KEY));
-    for (typed, picked) in [
+    for (typed, selected) in [
         ("1", "proj-web"),
         ("3", "proj-research"),
         ("desk", "proj-support"),
@@ -88,12 +90,12 @@ fn projects_are_picked_by_number_by_name_and_by_enter() {
         let mut terminal = line.terminal();
         terminal.expect(PICK).type_line(typed);
         terminal.wait().assert_code(0).assert_restored();
-        assert_eq!(first(&sandbox)["project_id"], picked, "{typed:?}");
+        assert_eq!(first(&sandbox)["project_id"], selected, "{typed:?}");
     }
 }
 
 #[test]
-fn an_answer_that_fits_nothing_is_asked_again() {
+fn reply_that_matches_no_item_is_asked_again() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = at(&plane);
     let mut terminal = sandbox.cmd("auth token --api-key").arg(KEY).terminal();
@@ -112,7 +114,7 @@ fn an_answer_that_fits_nothing_is_asked_again() {
 }
 
 #[test]
-fn a_wrong_key_is_asked_for_again_three_times_in_all() {
+fn rejected_key_is_asked_for_three_times() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = at(&plane);
     let before = sandbox.read(STORE);
@@ -151,7 +153,7 @@ fn a_wrong_key_is_asked_for_again_three_times_in_all() {
 }
 
 #[test]
-fn a_server_out_of_reach_does_not_ask_again() {
+fn unreachable_server_stores_the_key_with_a_warning() {
     let closed = Closed::new();
     let sandbox = Sandbox::new().at(&closed.url());
     sandbox.replace(&closed.url(), "[CLOSED]");
@@ -166,7 +168,7 @@ fn a_server_out_of_reach_does_not_ask_again() {
 }
 
 #[test]
-fn profiles_and_environments_are_picked_too() {
+fn profiles_and_environments_are_selected() {
     let sandbox = three_profiles();
     let mut terminal = sandbox.cmd("auth use").terminal();
     terminal.expect(PICK).type_line("c");
@@ -211,7 +213,7 @@ fn profiles_and_environments_are_picked_too() {
 }
 
 #[test]
-fn a_project_is_picked_with_the_profile_s_own_marked() {
+fn project_of_the_profile_is_the_default() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = Sandbox::new().signed_in(&plane.url());
     sandbox.knows(&plane);
@@ -228,7 +230,7 @@ fn a_project_is_picked_with_the_profile_s_own_marked() {
 }
 
 #[test]
-fn an_address_is_asked_for() {
+fn environments_add_asks_for_the_url() {
     let plane = ControlPlane::start(World::default());
     let sandbox = Sandbox::new();
     sandbox.knows(&plane);
@@ -249,7 +251,7 @@ fn an_address_is_asked_for() {
 }
 
 #[test]
-fn interrupting_leaves_the_terminal_as_it_was() {
+fn ctrl_c_and_ctrl_d_restore_the_terminal() {
     let plane = ControlPlane::start(World::populated(KEY));
     let sandbox = at(&plane);
     let before = sandbox.read(STORE);
@@ -295,8 +297,97 @@ fn interrupting_leaves_the_terminal_as_it_was() {
     assert_eq!(sandbox.read(STORE), before);
 }
 
+/// The shells that are installed; the others are named on standard error.
+fn shells() -> Vec<&'static str> {
+    let (found, missing): (Vec<_>, Vec<_>) = ["bash", "dash", "zsh", "fish"]
+        .into_iter()
+        .partition(|shell| std::path::Path::new("/usr/bin").join(shell).exists());
+    if !missing.is_empty() {
+        say_skipped(&format!("not installed: {}", missing.join(", ")));
+    }
+    found
+}
+
 #[test]
-fn a_signal_leaves_the_terminal_as_it_was() {
+fn ctrl_c_ends_the_script_in_every_shell() {
+    const NEXT: &str = "echo next command ran";
+    for shell in shells() {
+        let plane = ControlPlane::start(World::populated(KEY));
+        let sandbox = Sandbox::new().signed_in(&plane.url());
+        let program = format!("/usr/bin/{shell}");
+        for (command, shown) in [
+            ("auth token", ASKED),
+            ("projects use", "[1]: "),
+            ("deployments delete search", "[no]: "),
+            ("deployments logs search --follow", "/health 200"),
+        ] {
+            let script = format!("'{LLAMACTL}' {command}; {NEXT}");
+            let run = sandbox.args(["-c", &script]).program(&program);
+            let mut terminal = run.terminal();
+            terminal.expect(shown).send(b"\x03");
+            let ended = terminal.wait();
+            ended.assert_restored();
+            assert_ne!(ended.exit, Exit::Code(0), "{shell}: {command}");
+            assert!(
+                !ended.transcript.contains("next command ran"),
+                "{shell}: {command}: {}",
+                ended.transcript
+            );
+        }
+        // While a request waits for its response; a loop is left, too.
+        let gate = Gate::default();
+        let stub = Stub::new();
+        let projects = Reply::json(200, r#"{"projects": []}"#).hold(&gate);
+        stub.expect(get(PROJECTS).bearer(KEY).reply(projects));
+        let sandbox = Sandbox::new().signed_in(&stub.url());
+        let body = format!("'{LLAMACTL}' projects get; {NEXT}");
+        let script = match shell {
+            "fish" => format!("while true; {body}; end"),
+            _ => format!("while :; do {body}; done"),
+        };
+        let run = sandbox.args(["-c", &script]).program(&program);
+        let mut terminal = run.terminal();
+        stub.server().wait_for_requests(1);
+        terminal.send(b"\x03");
+        let ended = terminal.wait();
+        gate.open();
+        assert_ne!(ended.exit, Exit::Code(0), "{shell}");
+        assert!(
+            !ended.transcript.contains("next command ran"),
+            "{shell}: {}",
+            ended.transcript
+        );
+    }
+}
+
+#[test]
+fn key_prompt_needs_no_controlling_terminal() {
+    // As under `su -c` or `docker exec -t`: there is a terminal, but not as the controlling one.
+    let plane = ControlPlane::start(World::populated(KEY));
+    for arguments in [&[][..], &["--api-key", "-"]] {
+        let sandbox = at(&plane);
+        let command = ["-w", LLAMACTL, "auth", "token", "--project", "proj-web"];
+        let run = sandbox.args([&command, arguments].concat());
+        let mut terminal = run.program("/usr/bin/setsid").terminal();
+        type_key(&mut terminal, KEY);
+        let ended = terminal.wait();
+        ended.assert_code(0).assert_restored();
+        assert_eq!(first(&sandbox)["api_key"], KEY, "{arguments:?}");
+    }
+}
+
+#[test]
+fn ctrl_z_does_not_suspend_the_key_prompt() {
+    let sandbox = Sandbox::new();
+    let mut terminal = sandbox.cmd("auth token --project p --no-verify").terminal();
+    terminal.expect(ASKED).send("llx-\u{1a}1\r");
+    terminal.expect("contains control characters; try again");
+    type_key(&mut terminal, KEY);
+    terminal.wait().assert_code(0).assert_restored();
+}
+
+#[test]
+fn signals_restore_the_terminal() {
     let sandbox = Sandbox::new();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let mut terminal = sandbox.cmd("auth token").terminal();
@@ -306,7 +397,7 @@ fn a_signal_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn nobody_is_asked_in_ci_or_at_a_dumb_terminal() {
+fn ci_and_dumb_terminals_are_not_interactive() {
     let sandbox = three_profiles();
     for (name, value) in [("CI", "1"), ("CI", "true"), ("TERM", "dumb")] {
         let terminal = sandbox.cmd("auth use").env(name, value).terminal();
@@ -321,17 +412,19 @@ fn nobody_is_asked_in_ci_or_at_a_dumb_terminal() {
         ended.assert_code(2);
         assert!(ended.transcript.contains("nobody can be asked"));
     }
-    // An empty variable is an unset one; and data may go elsewhere while a person answers.
-    let run = sandbox.cmd("auth use").env("CI", "");
-    let mut terminal = run.terminal_stdout_to("out");
-    terminal.expect(PICK).type_line("a");
-    terminal.wait().assert_code(0).assert_restored();
-    assert_eq!(current(&sandbox), "a-one");
-    assert_eq!(sandbox.read("out"), "");
+    for (name, value) in [("CI", ""), ("CI", "false"), ("CI", "False"), ("CI", "0")] {
+        // Data may go elsewhere while the user is asked.
+        let run = sandbox.cmd("auth use").env(name, value);
+        let mut terminal = run.terminal_stdout_to("out");
+        terminal.expect(PICK).type_line("a");
+        terminal.wait().assert_code(0).assert_restored();
+        assert_eq!(current(&sandbox), "a-one");
+        assert_eq!(sandbox.read("out"), "");
+    }
 }
 
 #[test]
-fn an_answer_that_is_no_text() {
+fn reply_that_is_not_utf_8_is_an_error() {
     let sandbox = three_profiles();
     let mut terminal = sandbox.cmd("auth use").terminal();
     terminal.expect(PICK).expect("[2]: ").send(b"\xff\n");

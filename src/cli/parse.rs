@@ -11,6 +11,10 @@ use lexopt::Arg as Raw;
 
 use super::spec::{self, Command, Id, Node, Opt, OptId, Value};
 use crate::error::{Error, Result};
+use crate::sanitize::quoted;
+
+/// How the fields that `-o` can print stand in its list of words.
+const VALUE: &str = "value=";
 
 #[derive(Debug)]
 pub enum Parsed {
@@ -27,6 +31,7 @@ pub struct Invocation {
     pub id: Id,
     accepted: &'static [&'static Opt],
     options: Vec<(OptId, OsString)>,
+    choices: Vec<(OptId, &'static str)>,
     args: Vec<OsString>,
 }
 
@@ -63,6 +68,12 @@ impl Invocation {
         given.filter_map(|(_, value)| value.to_str())
     }
 
+    /// The value of an option with a fixed list of words, as it stands there.
+    pub fn choice(&self, id: OptId) -> Option<&'static str> {
+        let found = self.choices.iter().rev().find(|(found, _)| *found == id);
+        found.map(|(_, word)| *word)
+    }
+
     pub fn path(&self, id: OptId) -> Option<&Path> {
         self.raw(id).map(Path::new)
     }
@@ -92,6 +103,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
     let mut parser = lexopt::Parser::from_args(args);
     let mut path: Vec<&'static Command> = vec![&spec::PROGRAM];
     let mut options: Vec<(OptId, OsString)> = Vec::new();
+    let mut choices: Vec<(OptId, &'static str)> = Vec::new();
     let mut positional: Vec<OsString> = Vec::new();
     let mut help_requested = false;
 
@@ -149,7 +161,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
             (id, None) => options.push((id, OsString::new())),
             (id, Some((_, value))) => {
                 let given = option_value(&mut parser, opt, &path)?;
-                options.push((id, check_option(opt, value, given, &path)?));
+                let mut given = check_option(opt, value, given, &path)?;
+                if let Value::Choice(words) = value {
+                    let word = check_choice(opt, words, &given, &path)?;
+                    choices.push((id, word));
+                    given = word.into();
+                }
+                options.push((id, given));
             }
         }
     }
@@ -171,6 +189,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
         id,
         accepted: here.options(),
         options,
+        choices,
         args: positional,
     }))
 }
@@ -348,13 +367,40 @@ fn check_option(
             path,
         ));
     }
-    let Value::Choice(words) = value else {
-        return Ok(given);
-    };
-    find_choice(words, text).ok_or_else(|| {
-        let message = format!("option '--{}' must be {}", opt.long, one_of(words));
-        see_help(Error::usage(message), path)
-    })
+    Ok(given)
+}
+
+/// The word of a fixed list that was given.
+fn check_choice(
+    opt: &Opt,
+    words: &'static [&'static str],
+    given: &OsStr,
+    path: &[&'static Command],
+) -> Result<&'static str> {
+    let given = given.to_str().unwrap_or_default();
+    if let Some(word) = words.iter().find(|word| word.eq_ignore_ascii_case(given)) {
+        return Ok(word);
+    }
+    let field = |word: &'static str| word.strip_prefix(VALUE);
+    let fields: Vec<&str> = words.iter().copied().filter_map(field).collect();
+    let prefix = given.get(..VALUE.len()).unwrap_or_default();
+    if !fields.is_empty() && prefix.eq_ignore_ascii_case(VALUE) {
+        let error = match &given[VALUE.len()..] {
+            "" => Error::usage(format!("option '--{}' names no field", opt.long)),
+            field => Error::usage(format!("unknown field {}", quoted(field))),
+        };
+        return Err(error.hint(format!("the fields are: {}", fields.join(", "))));
+    }
+    let mut names: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| field(word).is_none())
+        .collect();
+    if !fields.is_empty() {
+        names.push("value=FIELD");
+    }
+    let message = format!("option '--{}' must be {}", opt.long, one_of(&names));
+    Err(see_help(Error::usage(message), path))
 }
 
 /// The word that `text` equals, ignoring case.

@@ -1,114 +1,148 @@
-//! Opens a web address in the user's browser, where there is one that can't get in the way.
+//! Opens a URL in the user's browser.
 //!
-//! A browser is another program: it gets no terminal to read from or to print to, and its address as one argument that
-//! no shell ever sees.
+//! The URL is one argument that no shell sees, and the browser gets no terminal to read from or print to.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::url::host_of;
-use crate::vars::{self, Vars};
+use crate::child;
+use crate::url::{host_of, is_https, is_loopback};
+use crate::vars::Vars;
 
-/// The longest address that is opened or shown.
-const LONGEST: usize = 2048;
+/// The longest URL that is opened, in bytes.
+const MAX_URL: usize = 2048;
+/// A browser that fails within this time counts as not started.
+const FAILS_WITHIN: Duration = Duration::from_secs(1);
+/// Browsers that take over the terminal.
+const TEXT_BROWSERS: [&str; 7] = [
+    "browsh",
+    "elinks",
+    "links",
+    "links2",
+    "lynx",
+    "w3m",
+    "www-browser",
+];
 
-/// Whether an address leads into the web: http or https, with a host, and nothing in it that a terminal or a program
-/// could take for something else.
-pub fn is_web_address(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or("");
-    (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
-        && url.len() <= LONGEST
+/// Whether the URL may be handed to a browser: https, or http to this machine, without userinfo and without characters
+/// that another program could interpret.
+fn is_openable(url: &str) -> bool {
+    let authority = url
+        .split_once("://")
+        .map_or("", |(_, rest)| rest)
+        .split(['/', '?', '#', '\\'])
+        .next()
+        .unwrap_or_default();
+    let is_http = url
+        .get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("http://"));
+    let host = host_of(url);
+    url.len() <= MAX_URL
+        && !host.is_empty()
+        && (is_https(url) || (is_http && is_loopback(host)))
         && url.bytes().all(|b| b.is_ascii_graphic())
         && !url.contains(['"', '\'', '<', '>', '`', '\\'])
         && !authority.contains('@')
-        && !host_of(url).is_empty()
 }
 
-/// Opens the address, where this machine has a screen in front of its user. True where a browser was started; the rest
-/// is up to it.
+/// Opens the URL; true if a browser was started. With `BROWSER` set it is used, over SSH and without a display, too, as in
+/// development containers. Otherwise the system's default is used on a machine with a display in front of the user.
 pub fn open(vars: Vars, url: &str) -> bool {
-    if !is_web_address(url) || is_remote(vars) || !has_screen(vars) {
+    if !is_openable(url) {
         return false;
     }
-    candidates(vars)
-        .iter()
-        .any(|words| start(&command_line(words, url)))
+    let commands = match vars.raw("BROWSER") {
+        Some(value) => browser_variable(&value),
+        None if has_display(vars) => vec![words(DEFAULT)],
+        None => Vec::new(),
+    };
+    commands.iter().any(|command| start(command, url))
 }
 
-fn is_remote(vars: Vars) -> bool {
-    ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"]
-        .iter()
-        .any(|name| vars.raw(name).is_some())
+const DEFAULT: &str = if cfg!(windows) {
+    "rundll32.exe url.dll,FileProtocolHandler"
+} else if cfg!(target_os = "macos") {
+    "open"
+} else {
+    "xdg-open"
+};
+
+fn has_display(vars: Vars) -> bool {
+    let is_set = |name: &str| vars.raw(name).is_some();
+    let is_remote = ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"]
+        .into_iter()
+        .any(is_set);
+    let has_screen =
+        cfg!(any(windows, target_os = "macos")) || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    has_screen && !is_remote
 }
 
-fn has_screen(vars: Vars) -> bool {
-    cfg!(any(windows, target_os = "macos"))
-        || vars.raw("DISPLAY").is_some()
-        || vars.raw("WAYLAND_DISPLAY").is_some()
-}
-
-/// The programs to try, each with its arguments: those that `BROWSER` lists, else what the system has for it.
-fn candidates(vars: Vars) -> Vec<Vec<String>> {
-    match vars.raw("BROWSER") {
-        Some(listed) => from_list(&listed.to_string_lossy()),
-        None if cfg!(windows) => vec![words("rundll32.exe url.dll,FileProtocolHandler")],
-        None if cfg!(target_os = "macos") => vec![words("open")],
-        None => vec![words("xdg-open")],
+/// The commands in `BROWSER`: one program if the whole value is the absolute path of a file, which may have spaces in it,
+/// else a list with arguments, separated by `:`.
+fn browser_variable(value: &OsStr) -> Vec<Vec<String>> {
+    let text = value.to_string_lossy();
+    let path = Path::new(value);
+    if path.is_absolute() && path.is_file() {
+        return vec![vec![text.into_owned()]];
     }
-}
-
-/// `BROWSER`: commands with a colon between two of them. One that takes over the terminal is left out.
-fn from_list(listed: &str) -> Vec<Vec<String>> {
     let separator = if cfg!(windows) { ';' } else { ':' };
-    listed
-        .split(separator)
+    text.split(separator)
         .map(words)
-        .filter(|words| words.first().is_some_and(|program| !is_text(program)))
+        .filter(|words| !words.is_empty())
         .collect()
 }
 
+/// The words of a command. `&` at its end, which would run it in the background of a shell, is dropped.
 fn words(command: &str) -> Vec<String> {
+    let command = command.trim_end().trim_end_matches('&');
     command.split_whitespace().map(str::to_string).collect()
 }
 
-/// Whether it would take over the terminal.
-fn is_text(program: &str) -> bool {
-    let name = Path::new(program).file_stem().and_then(OsStr::to_str);
-    matches!(
-        name,
-        Some("w3m" | "lynx" | "links" | "links2" | "elinks" | "www-browser" | "browsh")
-    )
+fn is_text_browser(program: &str) -> bool {
+    let is_text = |path: &Path| {
+        let name = path.file_stem().and_then(OsStr::to_str);
+        name.is_some_and(|name| TEXT_BROWSERS.contains(&name))
+    };
+    let path = Path::new(program);
+    // `www-browser` and the like are symlinks to one.
+    is_text(path) || path.canonicalize().is_ok_and(|path| is_text(&path))
 }
 
-/// The command with the address at `%s`, or at its end.
-fn command_line(words: &[String], url: &str) -> Vec<String> {
-    let mut line: Vec<String> = words.iter().map(|word| word.replace("%s", url)).collect();
-    if !words.iter().skip(1).any(|word| word.contains("%s")) {
-        line.push(url.to_string());
+/// The arguments with the URL at `%s`, or at the end.
+fn arguments(words: &[String], url: &str) -> Vec<String> {
+    let mut arguments: Vec<String> = words.iter().map(|word| word.replace("%s", url)).collect();
+    if !words.iter().any(|word| word.contains("%s")) {
+        arguments.push(url.to_string());
     }
-    line
+    arguments
 }
 
-fn start(line: &[String]) -> bool {
-    let Some((program, arguments)) = line.split_first() else {
+/// Starts the command; false if it could not be started or failed within a second.
+fn start(words: &[String], url: &str) -> bool {
+    let Some((program, words)) = words.split_first() else {
         return false;
     };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        // It outlives us, and others may look at its variables.
-        .env_remove(vars::API_KEY)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // A group of its own: a Ctrl-C that is meant for us does not close the browser.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().is_ok()
+    let Some(mut command) = child::inheriting(program) else {
+        return false;
+    };
+    if is_text_browser(program) || is_text_browser(&command.get_program().to_string_lossy()) {
+        return false;
+    }
+    command.args(arguments(words, url).into_iter().map(OsString::from));
+    let Ok(mut browser) = child::spawn_detached(command) else {
+        return false;
+    };
+    let end = Instant::now() + FAILS_WITHIN;
+    loop {
+        match browser.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
+            // It runs, as far as can be seen.
+            _ => return true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,11 +150,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_web_is_opened() {
-        for (url, is_web) in [
+    fn https_and_loopback_urls_are_openable() {
+        for (url, openable) in [
             ("https://a.example/device?user_code=AB-CD", true),
-            ("http://127.0.0.1:80/x", true),
             ("HTTPS://a.example", true),
+            ("http://127.0.0.1:80/x", true),
+            ("http://localhost/x", true),
+            ("http://[::1]/x", true),
+            ("http://a.example/x", false),
             ("file:///etc/passwd", false),
             ("javascript:alert(1)", false),
             ("javascript://a.example/%0aalert(1)", false),
@@ -135,35 +172,53 @@ mod tests {
             ("data:text/html,x", false),
             ("", false),
         ] {
-            assert_eq!(is_web_address(url), is_web, "{url}");
+            assert_eq!(is_openable(url), openable, "{url}");
         }
-        assert!(!is_web_address(&format!(
-            "https://a/{}",
-            "x".repeat(LONGEST)
-        )));
+        assert!(!is_openable(&format!("https://a/{}", "x".repeat(MAX_URL))));
     }
 
     #[test]
-    fn browser_lists() {
+    fn browser_variable_is_a_program_or_a_list() {
         let url = "https://a/?b=c&d";
-        let lines = |listed| -> Vec<String> {
-            let found = from_list(listed);
-            found
-                .iter()
-                .map(|words| command_line(words, url).join(" "))
-                .collect()
-        };
-        for (listed, expected) in [
+        let directory = tempfile::tempdir().unwrap();
+        let spaced = directory.path().join("my browser:1 %s");
+        std::fs::write(&spaced, "").unwrap();
+        let spaced = spaced.to_str().unwrap();
+        for (value, expected) in [
             ("firefox", &["firefox https://a/?b=c&d"][..]),
             (
-                "w3m:/usr/bin/lynx:a --new %s:b",
+                "a --new %s:b",
                 &["a --new https://a/?b=c&d", "b https://a/?b=c&d"],
             ),
-            ("www-browser", &[]),
+            ("firefox %s &", &["firefox https://a/?b=c&d"]),
             (" :: ", &[]),
             ("sh -c %s", &["sh -c https://a/?b=c&d"]),
+            (spaced, &[&format!("{spaced} https://a/?b=c&d")]),
         ] {
-            assert_eq!(lines(listed), expected, "{listed}");
+            let commands = browser_variable(OsStr::new(value));
+            let lines: Vec<String> = commands
+                .iter()
+                .map(|words| format!("{} {}", words[0], arguments(&words[1..], url).join(" ")))
+                .collect();
+            assert_eq!(lines, expected, "{value}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn text_browsers_are_recognized_behind_symlinks() {
+        let directory = tempfile::tempdir().unwrap();
+        let lynx = directory.path().join("lynx");
+        let link = directory.path().join("browser");
+        std::fs::write(&lynx, "").unwrap();
+        std::os::unix::fs::symlink(&lynx, &link).unwrap();
+        for (program, is_text) in [
+            ("w3m", true),
+            ("/usr/bin/links2", true),
+            ("firefox", false),
+            (link.to_str().unwrap(), true),
+        ] {
+            assert_eq!(is_text_browser(program), is_text, "{program}");
         }
     }
 }

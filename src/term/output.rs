@@ -22,15 +22,20 @@ pub enum Format {
     Wide,
     Json,
     Yaml,
+    /// One field of each document, a line each.
+    Value(&'static str),
 }
 
 impl Format {
     pub fn of(invocation: &Invocation) -> Format {
-        match invocation.text(OptId::Output) {
+        match invocation.choice(OptId::Output) {
             Some("json") => Format::Json,
             Some("yaml") => Format::Yaml,
             Some("wide") => Format::Wide,
-            _ => Format::Text,
+            Some(word) => word
+                .strip_prefix("value=")
+                .map_or(Format::Text, Format::Value),
+            None => Format::Text,
         }
     }
 }
@@ -111,6 +116,36 @@ impl Doc {
                 let mut out = String::new();
                 yaml(self, 0, &mut out);
                 Some(out)
+            }
+            Format::Value(field) => {
+                let documents = match self {
+                    Doc::List(items) => items.as_slice(),
+                    one => std::slice::from_ref(one),
+                };
+                let values = documents.iter().map(|doc| doc.field(field).value());
+                let lines: String = values.map(|value| value + "\n").collect();
+                Some(message::printable(&lines))
+            }
+        }
+    }
+
+    /// The value at a path of names separated by dots.
+    fn field(&self, path: &str) -> &Doc {
+        path.split('.').fold(self, |doc, name| {
+            let fields = doc.fields();
+            let found = fields.into_iter().find(|(found, _)| *found == name);
+            found.map_or(&Doc::Null, |(_, value)| value)
+        })
+    }
+
+    /// The value in one line, for scripts.
+    fn value(&self) -> String {
+        match self {
+            Doc::Null => String::new(),
+            Doc::Text(text) => sanitize(text),
+            other => {
+                let json = serde_json::to_string(other).unwrap_or_default();
+                escape_hidden(&json, push_json_escape)
             }
         }
     }
@@ -316,6 +351,35 @@ mod tests {
             value
         );
         assert!(!has_hidden(&text.replace('\n', "")), "{text}");
+    }
+
+    #[test]
+    fn values_are_one_line_each() {
+        let doc = Doc::List(vec![
+            Doc::Fields(vec![
+                ("name", "a\n\u{202e}'\\b".into()),
+                ("on", true.into()),
+                ("n", 7.into()),
+                ("list", Doc::List(vec!["x\n".into(), Doc::Null])),
+                ("none", Doc::Null),
+                ("spec", Doc::Fields(vec![("ref", "main".into())])),
+            ]),
+            Doc::Fields(vec![]),
+        ]);
+        for (field, lines) in [
+            ("name", "a\\n\\u{202e}'\\b\n\n"),
+            ("on", "true\n\n"),
+            ("n", "7\n\n"),
+            ("list", "[\"x\\n\",null]\n\n"),
+            ("none", "\n\n"),
+            ("spec", "{\"ref\":\"main\"}\n\n"),
+            ("spec.ref", "main\n\n"),
+            ("name.ref", "\n\n"),
+        ] {
+            assert_eq!(doc.render(Format::Value(field)).unwrap(), lines, "{field}");
+        }
+        let empty = Doc::List(vec![]);
+        assert_eq!(empty.render(Format::Value("name")).unwrap(), "");
     }
 
     #[test]

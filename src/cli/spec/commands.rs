@@ -82,7 +82,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthGet,
             args: &[PROFILE_NAME],
-            options: &[&OUTPUT, &ENVIRONMENT],
+            options: &[&PROFILES_OUTPUT, &ENVIRONMENT],
             examples: &[
                 example("llamactl auth get", "all of them, as a table"),
                 example("llamactl auth get -o yaml", "for a script"),
@@ -146,7 +146,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthImport,
             args: &[],
-            options: &[&FROM, &DRY_RUN, &OUTPUT],
+            options: &[&FROM, &DRY_RUN, &IMPORT_OUTPUT],
             examples: &[
                 example("llamactl auth import", "import everything"),
                 example(
@@ -192,7 +192,7 @@ const AUTH: &[Command] = &[
         node: Node::Leaf {
             id: Id::AuthStatus,
             args: &[],
-            options: &[&PROFILE, &ENVIRONMENT, &PROJECT, &OFFLINE, &OUTPUT],
+            options: &[&PROFILE, &ENVIRONMENT, &PROJECT, &OFFLINE, &STATUS_OUTPUT],
             examples: &[
                 example(
                     "llamactl auth status",
@@ -274,7 +274,7 @@ const DEPLOYMENTS: &[Command] = &[
                 required: false,
                 ..DEPLOYMENT
             }],
-            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &WIDE_OUTPUT],
+            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &DEPLOYMENTS_OUTPUT],
             examples: &[
                 example("llamactl deployments get", "all of them, as a table"),
                 example(
@@ -291,7 +291,7 @@ const DEPLOYMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::DeploymentsHistory,
             args: &[DEPLOYMENT],
-            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &WIDE_OUTPUT],
+            options: &[&PROJECT, &PROFILE, &ENVIRONMENT, &HISTORY_OUTPUT],
             examples: &[example(
                 "llamactl deployments history my-app",
                 "newest first",
@@ -431,7 +431,7 @@ const ENVIRONMENTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::EnvironmentsGet,
             args: &[STORED_URL],
-            options: &[&OUTPUT],
+            options: &[&ENVIRONMENTS_OUTPUT],
             examples: &[example(
                 "llamactl environments get",
                 "all of them, as a table",
@@ -505,7 +505,7 @@ const PROJECTS: &[Command] = &[
         node: Node::Leaf {
             id: Id::ProjectsGet,
             args: &[PROJECT_ID],
-            options: &[&ORG, &PROFILE, &ENVIRONMENT, &OUTPUT],
+            options: &[&ORG, &PROFILE, &ENVIRONMENT, &PROJECTS_OUTPUT],
             examples: &[
                 example("llamactl projects get", "all of them, as a table"),
                 example(
@@ -538,7 +538,7 @@ const ORGANIZATIONS: &[Command] = &[Command {
     node: Node::Leaf {
         id: Id::OrganizationsGet,
         args: &[],
-        options: &[&PROFILE, &ENVIRONMENT, &OUTPUT],
+        options: &[&PROFILE, &ENVIRONMENT, &ORGANIZATIONS_OUTPUT],
         examples: &[example(
             "llamactl organizations get",
             "all of them, as a table",
@@ -727,7 +727,7 @@ pub static PROGRAM: Command = Command {
                 node: Node::Leaf {
                     id: Id::Config,
                     args: &[],
-                    options: &[&OUTPUT, &ENVIRONMENT],
+                    options: &[&CONFIG_OUTPUT, &ENVIRONMENT],
                     examples: &[example("llamactl config -o json", "for a script")],
                 },
             },

@@ -134,6 +134,7 @@ pub enum OptId {
     Output,
     Profile,
     Project,
+    Quiet,
     Shell,
     SinceSeconds,
     Tail,

@@ -54,6 +54,14 @@ pub(super) const VERBOSE: Opt = Opt {
         "Print one line per request on standard error",
     )
 };
+pub(super) const QUIET: Opt = Opt {
+    short: Some('q'),
+    ..switch(
+        OptId::Quiet,
+        "quiet",
+        "Print no warnings and no status lines",
+    )
+};
 pub(super) const NATIVE_TLS: Opt = switch(
     OptId::NativeTls,
     "native-tls",
@@ -65,7 +73,7 @@ pub(super) const VERSION: Opt = Opt {
 };
 
 /// The options of every command.
-pub const COMMON: &[&Opt] = &[&HELP, &VERBOSE, &NATIVE_TLS];
+pub const COMMON: &[&Opt] = &[&HELP, &VERBOSE, &QUIET, &NATIVE_TLS];
 
 /// The options of `llamactl` without a command, besides the common ones.
 pub const TOP_LEVEL: &[&Opt] = &[&VERSION];
@@ -182,19 +190,151 @@ pub(super) const LOGIN_ORG: Opt = Opt {
     about: "Choose among the projects of this organization",
     ..ORG
 };
-pub(super) const FORMATS: &[&str] = &["text", "json", "yaml"];
-pub(super) const WIDE_FORMATS: &[&str] = &["text", "wide", "json", "yaml"];
 pub(super) const SHELLS: &[&str] = &["sh", "fish", "powershell", "dotenv", "json", "github"];
-pub(super) const OUTPUT: Opt = Opt {
-    short: Some('o'),
-    ..valued(
-        OptId::Output,
-        "output",
-        "FORMAT",
-        Value::Choice(FORMATS),
-        "Output format: text, json or yaml [default: text]",
-    )
-};
+/// `-o` of a command, with its formats and one `value=FIELD` for each field of its documents.
+const fn output(words: &'static [&'static str], about: &'static str) -> Opt {
+    Opt {
+        short: Some('o'),
+        ..valued(
+            OptId::Output,
+            "output",
+            "FORMAT",
+            Value::Choice(words),
+            about,
+        )
+    }
+}
+const OUTPUT_ABOUT: &str = "Output format: text, json, yaml or value=FIELD [default: text]";
+const WIDE_OUTPUT_ABOUT: &str =
+    "Output format: text, wide, json, yaml or value=FIELD [default: text]";
+pub(super) const PROFILES_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=name",
+        "value=api_url",
+        "value=project_id",
+        "value=active",
+        "value=auth_type",
+    ],
+    OUTPUT_ABOUT,
+);
+pub(super) const IMPORT_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=from",
+        "value=dry_run",
+        "value=environments",
+        "value=profiles",
+    ],
+    OUTPUT_ABOUT,
+);
+pub(super) const STATUS_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=environment",
+        "value=profile",
+        "value=project_id",
+        "value=auth_type",
+        "value=key",
+        "value=shadowed",
+        "value=check",
+        "value=server_version",
+        "value=client_outdated",
+    ],
+    OUTPUT_ABOUT,
+);
+pub(super) const ENVIRONMENTS_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=api_url",
+        "value=requires_auth",
+        "value=active",
+    ],
+    OUTPUT_ABOUT,
+);
+pub(super) const PROJECTS_OUTPUT: Opt = output(
+    &[
+        "text",
+        "wide",
+        "json",
+        "yaml",
+        "value=project_id",
+        "value=project_name",
+        "value=deployment_count",
+        "value=active",
+        "value=org_id",
+    ],
+    WIDE_OUTPUT_ABOUT,
+);
+pub(super) const ORGANIZATIONS_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=org_id",
+        "value=org_name",
+        "value=is_default",
+        "value=active",
+    ],
+    OUTPUT_ABOUT,
+);
+pub(super) const DEPLOYMENTS_OUTPUT: Opt = output(
+    &[
+        "text",
+        "wide",
+        "json",
+        "yaml",
+        "value=name",
+        "value=generate_name",
+        "value=spec",
+        "value=spec.repo_url",
+        "value=spec.deployment_file_path",
+        "value=spec.git_ref",
+        "value=spec.appserver_version",
+        "value=spec.suspended",
+        "value=spec.secrets",
+        "value=spec.personal_access_token",
+        "value=status",
+        "value=status.phase",
+        "value=status.git_sha",
+        "value=status.apiserver_url",
+        "value=status.project_id",
+        "value=status.warning",
+    ],
+    WIDE_OUTPUT_ABOUT,
+);
+pub(super) const HISTORY_OUTPUT: Opt = output(
+    &[
+        "text",
+        "wide",
+        "json",
+        "yaml",
+        "value=released_at",
+        "value=git_sha",
+        "value=image_tag",
+    ],
+    WIDE_OUTPUT_ABOUT,
+);
+pub(super) const CONFIG_OUTPUT: Opt = output(
+    &[
+        "text",
+        "json",
+        "yaml",
+        "value=environment",
+        "value=profile",
+        "value=project_id",
+        "value=project_name",
+    ],
+    OUTPUT_ABOUT,
+);
 pub(super) const PROFILE: Opt = valued(
     OptId::Profile,
     "profile",
@@ -220,16 +360,6 @@ pub(super) const PROJECT: Opt = valued(
     Value::Text,
     "Use this project; overrides environment variables and the profile",
 );
-pub(super) const WIDE_OUTPUT: Opt = Opt {
-    short: Some('o'),
-    ..valued(
-        OptId::Output,
-        "output",
-        "FORMAT",
-        Value::Choice(WIDE_FORMATS),
-        "Output format: text, wide, json or yaml [default: text]",
-    )
-};
 pub(super) const EXPORT_FORMAT: Opt = valued(
     OptId::Format,
     "format",

@@ -216,16 +216,21 @@ impl Report {
 }
 
 fn print(format: Format, report: &Report, check: &ServerCheck) -> Result<()> {
-    match document(report, check).render(format) {
+    match document(format, report, check).render(format) {
         Some(text) => output::data(&text),
         None => output::data(&text(report, check)),
     }
 }
 
-fn document(report: &Report, check: &ServerCheck) -> Doc {
+fn document(format: Format, report: &Report, check: &ServerCheck) -> Doc {
     let row = |value: Option<&(String, Source)>| {
+        let text: Doc = value.map(|(text, _)| text.as_str()).into();
+        // With `-o value=FIELD` a field means its value alone.
+        if matches!(format, Format::Value(_)) {
+            return text;
+        }
         Doc::Fields(vec![
-            ("value", value.map(|(text, _)| text.as_str()).into()),
+            ("value", text),
             (
                 "source",
                 value.map(|(_, source)| source_name(source)).into(),

@@ -1,5 +1,6 @@
 //! `auth token`: creates a profile from an API key and makes it current.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use crate::api::ApiErrorKind;
@@ -91,7 +92,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     check_name(&args, &env)?;
     let key = match &args.key {
         KeySource::Option(key) => Some(key.clone()),
-        KeySource::Stdin if app.is_interactive() => return prompted(&args, app, &env),
+        KeySource::Stdin if std::io::stdin().is_terminal() => return prompted(&args, app, &env),
         KeySource::Stdin => Some(key_file::read("standard input", std::io::stdin().lock())?),
         KeySource::File(path) => Some(key_file::read_file(path)?),
         KeySource::Prompt if !env.requires_auth => None,
@@ -133,7 +134,7 @@ fn name_of_login(profile: &Profile, env: &Environment) -> Error {
 
 /// Asks for the key, and again if it is invalid or rejected.
 fn prompted(args: &Args, app: &mut App, env: &Environment) -> Result<()> {
-    if !app.is_interactive() {
+    if !app.is_interactive() && !matches!(args.key, KeySource::Stdin) {
         return Err(Error::usage("an API key is required when not interactive").hint(
             "pass --api-key KEY, --api-key - with the key on standard input, or --api-key-file PATH, and --project ID",
         ));
