@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import time
 
 import pytest
@@ -178,7 +179,7 @@ def test_expired(cli, untouched):
 
 def test_interrupted(cli, untouched):
     login = Login(cli, "--project", "prj-alpha")
-    assert login.running.interrupt().finish(patience=10).code == 130
+    assert login.running.interrupt().finish(patience=10).code == -signal.SIGINT
 
 
 @pytest.mark.parametrize("how", ["signature", "key", "audience", "issuer", "expiry", "none"])
