@@ -1258,7 +1258,7 @@ fn wait_rides_out_what_does_not_last_and_nothing_else() {
         (
             vec![reply("Pending"), Reply::detail(401, "Invalid API key")],
             4,
-            "app: Pending\nerror: [SERVER] rejected the API key of the profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n",
+            "app: Pending\nerror: [SERVER] rejected the API key of profile 'work' (401): Invalid API key\nhint: sign in with a valid key: `llamactl auth token`\n",
         ),
     ] {
         let (stub, sandbox) = with_stub();

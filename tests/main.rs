@@ -28,6 +28,7 @@ mod precedence;
 mod profiles;
 mod races;
 mod refresh;
+mod selection;
 mod status;
 mod store;
 mod support;

@@ -822,7 +822,7 @@ fn cleartext_key_warns_once() {
         .cmd("auth token --project proj-web --api-key")
         .arg(KEY)
         .stderr(&format!(
-            "{FAR_WARNING}updated profile 'work' in [SERVER] and made it current\n"
+            "{FAR_WARNING}updated profile 'work' in http://plane.invalid and made it current\n"
         ))
         .run();
     proxy.verify();

@@ -146,7 +146,7 @@ fn loose_permissions_are_fixed_with_a_warning() {
     token(&sandbox, "a", KEY)
         .stderr(&format!(
             "warning: '[HOME]/.config/llamactl/profiles.json' was accessible to other users (mode 0660); changed to 0600\n{}",
-            created("a")
+            created("a").replace("https://api.cloud.llamaindex.ai", URL)
         ))
         .run();
     assert_eq!(sandbox.home_tree()[1..], TREE[1..]);
@@ -564,8 +564,10 @@ fn sixteen_writers_of_one_key_create_one_profile() {
     parallel(16, |_| {
         let line = "auth token --no-verify --project p --api-key";
         let run = sandbox.cmd(line).arg(KEY);
-        run.stderr_has("profile llx-01****mnop and made it current\n")
-            .run();
+        run.stderr_has(
+            "profile 'llx-01****mnop' in https://api.cloud.llamaindex.ai and made it current\n",
+        )
+        .run();
     });
     assert_eq!(names(&sandbox.stored()).len(), 1);
 }

@@ -410,7 +410,7 @@ fn ci_and_dumb_terminals_are_not_interactive() {
         let terminal = sandbox.cmd("auth token").env(name, value).terminal();
         let ended = terminal.wait();
         ended.assert_code(2);
-        assert!(ended.transcript.contains("nobody can be asked"));
+        assert!(ended.transcript.contains("when not interactive"));
     }
     for (name, value) in [("CI", ""), ("CI", "false"), ("CI", "False"), ("CI", "0")] {
         // Data may go elsewhere while the user is asked.

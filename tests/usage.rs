@@ -104,12 +104,12 @@ const MISUNDERSTOOD: &[(&str, &str, &str)] = &[
     ),
     (
         "auth get -o xml",
-        "option '--output' must be text, json or yaml",
+        "option '--output' must be text, json, yaml or value=FIELD",
         "see `llamactl auth get --help`",
     ),
     (
         "auth get -o=",
-        "option '--output' must be text, json or yaml",
+        "option '--output' must be text, json, yaml or value=FIELD",
         "see `llamactl auth get --help`",
     ),
     (

@@ -565,6 +565,21 @@ mod tests {
     }
 
     #[test]
+    fn every_command_in_the_readme_parses() {
+        let lines = include_str!("../../README.md").lines();
+        let commands = lines.filter_map(|line| line.strip_prefix("$ llamactl "));
+        for line in commands {
+            let line = line.split("  #").next().unwrap_or_default();
+            let line = line.split(['|', '<']).next().unwrap_or_default();
+            assert!(
+                matches!(run(line), Ok(Parsed::Run(_))),
+                "{line}: {:?}",
+                run(line)
+            );
+        }
+    }
+
+    #[test]
     fn options_may_precede_and_follow_arguments() {
         for line in [
             "auth get -o json work",
