@@ -555,7 +555,7 @@ mod tests {
             };
             assert!(!examples.is_empty(), "{} has no example", full_name(path));
             for example in examples {
-                let line = example.line.split(" <").next().unwrap();
+                let line = example.line.split(['<', '|']).next().unwrap();
                 match run(line.strip_prefix("llamactl ").unwrap()) {
                     Ok(Parsed::Run(invocation)) => assert_eq!(invocation.id, id, "{line}"),
                     other => panic!("{line}: {other:?}"),

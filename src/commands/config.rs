@@ -46,7 +46,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         (Some(id), None) => id.to_string(),
         (None, _) => "(none)".to_string(),
     };
-    output::data(&format!(
+    output::text(&format!(
         "environment:  {}\nprofile:      {}\nproject:      {}\n",
         env.api_url,
         sanitize(name.unwrap_or("(none)")),

@@ -69,7 +69,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
                     ]
                 })
                 .collect();
-            return output::data(&output::table(
+            return output::text(&output::table(
                 ["NAME", "ORG_ID", "DEFAULT", "ACTIVE"],
                 &rows,
             ));

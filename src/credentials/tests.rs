@@ -161,7 +161,7 @@ fn oracle(case: &Case) -> Outcome {
         // When variables win over a stored profile, one warning says so and names LLAMA_CLOUD_USE_PROFILE=1.
         if let Some(name) = profile {
             warnings.push(format!(
-                "LLAMA_CLOUD_API_KEY is used, not the profile '{name}'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile"
+                "LLAMA_CLOUD_API_KEY is used, not profile '{name}'; set LLAMA_CLOUD_USE_PROFILE=1 to use the profile"
             ));
         }
         // LLAMA_CLOUD_BASE_URL: their control plane, default the built-in one.

@@ -63,7 +63,7 @@ fn write_lines(lines: &str) {
 }
 
 /// Sanitized lines as they may be printed: in a build of GitHub Actions or Azure Pipelines, without commands for it.
-pub(super) fn printable(lines: &str) -> String {
+pub fn printable(lines: &str) -> String {
     let is_set = |name| Vars::process().raw(name).is_some();
     if !is_set("GITHUB_ACTIONS") && !is_set("TF_BUILD") {
         return lines.to_string();

@@ -69,7 +69,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
             ]
         })
         .collect();
-    output::data(&output::table(
+    output::text(&output::table(
         ["NAME", "API_URL", "PROJECT_ID", "ACTIVE", "AUTH"],
         &rows,
     ))

@@ -319,7 +319,7 @@ impl Report<'_> {
             .collect();
         if !rows.is_empty() {
             let headers = ["NAME", "API_URL", "PROJECT_ID", "AUTH", "RESULT"];
-            output::data(&output::table(headers, &rows))?;
+            output::text(&output::table(headers, &rows))?;
         }
         let path = sanitize(path);
         let imported = self

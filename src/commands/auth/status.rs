@@ -218,7 +218,7 @@ impl Report {
 fn print(format: Format, report: &Report, check: &ServerCheck) -> Result<()> {
     match document(format, report, check).render(format) {
         Some(text) => output::data(&text),
-        None => output::data(&text(report, check)),
+        None => output::text(&text(report, check)),
     }
 }
 

@@ -58,7 +58,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
         ));
         return Ok(());
     }
-    output::data(&match args.format {
+    output::text(&match args.format {
         Format::Wide => wide_table(&deployments),
         _ => table(&deployments),
     })

@@ -53,7 +53,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
             ]
         })
         .collect();
-    output::data(&output::table(
+    output::text(&output::table(
         ["RELEASED_AT", "GIT_SHA", "IMAGE_TAG"],
         &rows,
     ))

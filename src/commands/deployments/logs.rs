@@ -14,7 +14,7 @@ use crate::cli::parse::Invocation;
 use crate::cli::spec::OptId;
 use crate::error::{Error, Result, os_reason};
 use crate::sanitize::{is_control_or_format, one_line, sanitize};
-use crate::term::prompt;
+use crate::term::{message, prompt};
 
 /// The Python tool's default for `--tail`.
 const TAIL: u32 = 200;
@@ -133,7 +133,9 @@ fn json_line(event: &str) -> Option<String> {
             // Whitespace between tokens: inside strings these characters are escaped.
             '\n' | '\r' | '\t' => {}
             c if is_control_or_format(c) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
             c => out.push(c),
         }
@@ -153,7 +155,8 @@ fn text_line(event: &str) -> Option<String> {
         None => (line.timestamp, line.text),
     };
     let timestamp = timestamp.unwrap_or_default();
-    Some(sanitize(&one_line(&format!("{timestamp} {source} {text}"))))
+    let line = sanitize(&one_line(&format!("{timestamp} {source} {text}")));
+    Some(message::printable(&line))
 }
 
 /// A structlog record: a JSON object with an `event`. Values keep the server's spelling.
@@ -264,6 +267,7 @@ mod tests {
                 " {\"a\":\"\u{9b}31m\u{202e}\u{7f}\\u001b\"}\r\n",
                 Some("{\"a\":\"\\u009b31m\\u202e\\u007f\\u001b\"}"),
             ),
+            ("{\"a\":\"\u{e0001}\"}", Some("{\"a\":\"\\udb40\\udc01\"}")),
             ("{\"a\":1", None),
         ] {
             assert_eq!(json_line(event).as_deref(), line, "{event}");

@@ -17,7 +17,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let change = Change::make(app, &mut project, &name, |deployment| {
         deployment.suspended.then(|| json!({ "suspended": false }))
     })?;
-    output::data(&format!("{}\n", change.describe()))?;
+    output::text(&format!("{}\n", change.describe()))?;
     match wait {
         Some(timeout) => rollout::wait(app, &mut project, &name, timeout, Some(change)),
         None => Ok(()),

@@ -145,14 +145,14 @@ fn report(name: &str, timeout: Duration, outcome: Outcome) -> Result<()> {
     );
     let name = quoted(name);
     match outcome {
-        Outcome::Running(last) => output::data(&format!("{}\n", sanitize(&last.status))),
+        Outcome::Running(last) => output::text(&format!("{}\n", sanitize(&last.status))),
         Outcome::Suspended(last) => {
-            output::data(&format!("{}\n", sanitize(&last.status)))?;
+            output::text(&format!("{}\n", sanitize(&last.status)))?;
             Err(Error::failed(format!("deployment {name} is suspended"))
                 .hint("`llamactl deployments resume` resumes it"))
         }
         Outcome::Failed(last) => {
-            output::data(&format!("{}\n", sanitize(&last.status)))?;
+            output::text(&format!("{}\n", sanitize(&last.status)))?;
             show_events(&last);
             let phase = sanitize(&last.status);
             let error = format!("deployment {name} failed: {phase}{}", reason(&last));

@@ -15,5 +15,5 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     let change = Change::make(app, &mut project, &name, |deployment| {
         (!deployment.suspended).then(|| json!({ "suspended": true }))
     })?;
-    output::data(&format!("{}\n", change.describe()))
+    output::text(&format!("{}\n", change.describe()))
 }

@@ -59,7 +59,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
     if let Some(warning) = &change.after.warning {
         prompt::warn(&sanitize(warning));
     }
-    output::data(&format!("{}\n", change.describe()))?;
+    output::text(&format!("{}\n", change.describe()))?;
     match args.wait {
         Some(timeout) => rollout::wait(app, &mut project, name, timeout, Some(change)),
         None => Ok(()),

@@ -63,7 +63,7 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
             ]
         })
         .collect();
-    output::data(&output::table(
+    output::text(&output::table(
         ["API_URL", "REQUIRES_AUTH", "ACTIVE"],
         &rows,
     ))

@@ -83,8 +83,8 @@ pub fn run(given: &Invocation, app: &mut App) -> Result<()> {
                 [name, id, count, active, project.org_id().to_string()]
             })
             .collect();
-        return output::data(&output::table([name, id, count, active, "ORG"], &rows));
+        return output::text(&output::table([name, id, count, active, "ORG"], &rows));
     }
     let rows: Vec<[String; 4]> = shown.iter().map(row).collect();
-    output::data(&output::table(headers, &rows))
+    output::text(&output::table(headers, &rows))
 }
