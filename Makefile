@@ -17,7 +17,7 @@ RUSTC             ?= rustc
 INSTALL           ?= install
 PYTHON            ?= python3
 # Most tests wait for processes and timers, not for a core.
-TEST_THREADS      ?= 16
+TEST_THREADS      ?= 8
 FUZZ_SECONDS      ?= 60
 # With vendored crates, as in a release tarball, the build needs no network.
 CARGOFLAGS        ?= $(if $(wildcard vendor),--frozen,--locked)
