@@ -4,10 +4,7 @@
 //! binary nor any crate. The modules used here must therefore depend on std only. The date on the man pages is
 //! SOURCE_DATE_EPOCH.
 
-#![allow(
-    dead_code,
-    reason = "docgen uses only a part of these modules"
-)]
+#![allow(dead_code, reason = "docgen uses only a part of these modules")]
 
 mod complete;
 #[path = "../error.rs"]

@@ -44,7 +44,7 @@ const PROFILE_COLUMNS: [&str; 6] = [
     "device_oidc",
 ];
 
-/// The response to [`CHECK`] and [`LAYOUT`].
+/// The response to `CHECK` and `LAYOUT`.
 #[derive(Deserialize)]
 pub struct Layout {
     version: u64,
@@ -142,7 +142,7 @@ struct DeviceOidc {
 }
 
 impl Database {
-    /// Parses the rows of [`ENVIRONMENTS`], [`Layout::profiles_query`] and [`SETTINGS`].
+    /// Parses the rows of `ENVIRONMENTS`, [`Layout::profiles_query`] and `SETTINGS`.
     pub fn parse(output: &[u8], is_newer: bool) -> Database {
         let mut database = Database {
             is_newer,
