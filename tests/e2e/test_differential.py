@@ -392,6 +392,19 @@ DIFFERENCES = [
         "Where no key is needed, a profile can be made without a terminal.",
         {"an environment without keys": ["auth token --project prj-alpha"]},
         exit=(1, 0),
+        also=("requests",),
+    ),
+    Difference(
+        "Projects name their organization.",
+        {
+            "projects": [
+                "projects get --org org-lab -o json",
+                "projects get prj-lab -o json",
+                "proj get --org org-main -o yaml",
+            ],
+            "a server without organizations": ["projects get -o json"],
+        },
+        also=("stdout",),
     ),
     Difference(
         "That profile is there afterwards.",

@@ -43,6 +43,10 @@ CHOICES = {
     "shell-exit-before-ours": (SHELLS, "a shell ends before"),
     "shell-if": (SHELLS, "the assignment may not happen"),
     "shell-if-unindented": (SHELLS, "the assignment may not happen"),
+    "form-feed-before-ours": ({"node", "node 22", "node 24"}, "Node takes the form feed into the name"),
+    "old-windows-path-escaped": ({"python-dotenv 0.10"}, "to this one the backslash escapes the quote"),
+    "shell-ansi-c-string-around-ours": (SHELLS | {"dotenvy"}, "to these the lines between the quotes are one value"),
+    "shell-string-around-ours": (SHELLS, "to a shell the lines between the quotes are one string"),
     "shell-unset-after": (SHELLS, "a later `unset`"),
 }
 

@@ -6,9 +6,9 @@ from support.control_plane import LIST_PROJECTS, ORGANIZATIONS, VERSION
 from support.readers import read_all
 
 PROJECTS = [
-    {"project_id": "prj-alpha", "project_name": "Alpha", "deployment_count": 1, "active": True},
-    {"project_id": "prj-beta", "project_name": "Beta über alles", "deployment_count": 0, "active": False},
-    {"project_id": "prj-lab", "project_name": "Experiments", "deployment_count": 0, "active": False},
+    {"project_id": "prj-alpha", "project_name": "Alpha", "deployment_count": 1, "active": True, "org_id": "org-main"},
+    {"project_id": "prj-beta", "project_name": "Beta über alles", "deployment_count": 0, "active": False, "org_id": "org-main"},
+    {"project_id": "prj-lab", "project_name": "Experiments", "deployment_count": 0, "active": False, "org_id": "org-lab"},
 ]
 
 
@@ -228,7 +228,7 @@ def test_the_current_project(cli, environment, profile):
         "project_name": "Beta über alles",
     }
     one = cli("projects", "get", "prj-lab", "-o", "json").ok().json()
-    assert one == {"project_id": "prj-lab", "project_name": "Experiments", "deployment_count": 0, "active": False}
+    assert one == {"project_id": "prj-lab", "project_name": "Experiments", "deployment_count": 0, "active": False, "org_id": "org-lab"}
 
 
 def test_projects_of_one_organization(cli, environment, profile):
